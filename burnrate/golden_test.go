@@ -36,12 +36,10 @@ func failedRequests() float64 {
 
 // golden computes every row of testdata/golden.csv.
 func golden() map[string]func() float64 {
-	b := ForObjective(0.999, 30*day)
-	calculus := ForObjective(0.9999, 365*day)
+	b, calculus := ForObjective(0.999, 30*day), ForObjective(0.9999, 365*day)
 	dependencies := Budget{Period: 365 * day, Ratio: 5 * ForObjective(0.99999, day).Ratio}
 	burn36 := Tier{Severity: Page, Long: time.Hour, Short: time.Hour, Share: 0.05}
-	fast := WorkbookTiers()[0]
-	threshold := fast.Threshold(b)
+	fast, threshold := WorkbookTiers()[0], WorkbookTiers()[0].Threshold(b)
 	fig56 := Incident{Length: 10 * time.Minute, Ratio: 0.15}
 	factor := func(share float64, w, period time.Duration) func() float64 {
 		return func() float64 { return Factor(share, w, period) }
@@ -56,7 +54,7 @@ func golden() map[string]func() float64 {
 		"wb5.1.detect": func() float64 { return within(DetectionTime(10*time.Minute, b.Ratio, 1)).Seconds() },
 		"wb5.1.spend":  percent(1, 10*time.Minute, b.Period),
 		"wb5.1.maxalerts": func() float64 {
-			w := 10 * time.Minute
+			const w = 10 * time.Minute
 			return day.Minutes() / (within(DetectionTime(w, b.Ratio, 1)) + within(ResetTime(w, b.Ratio, 1, w))).Minutes()
 		},
 		"wb5.2.window":     func() float64 { return 0.05 * within(b.Exhaustion(1, 1)).Hours() },

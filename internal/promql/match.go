@@ -16,6 +16,7 @@ const (
 	No
 )
 
+// String returns unknown, yes or no.
 func (a Answer) String() string {
 	return [...]string{"unknown", "yes", "no"}[a]
 }
