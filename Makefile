@@ -1,0 +1,97 @@
+# `make help` lists the targets. Everything runs serially and needs no network once the modules are cached.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+GO ?= go
+FUZZTIME ?= 30s
+COUNT ?= 1
+
+# Packages that start goroutines: make check runs their tests under the race detector.
+RACE := $(patsubst %,./%/...,$(wildcard burnrate collector exporters internal/engine internal/output internal/store))
+
+gofumpt := $(GO) tool -modfile=tools/gofumpt/go.mod gofumpt
+staticcheck := $(GO) tool -modfile=tools/staticcheck/go.mod staticcheck
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The go command stamps the version from git's tags where there is a repository.
+.PHONY: build
+build: ## Build both programs into bin/
+	$(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/ ./cmd/plimsoll ./cmd/plimsoll-collector
+
+.PHONY: demo
+demo: build ## Play real telemetry through both programs: who is paged, when, and the dashboards
+	bin/plimsoll demo
+
+.PHONY: modules
+modules: ## Fetch the modules that build and tests need, and no others
+	@$(GO) list -deps -test ./... > /dev/null
+
+.PHONY: test
+test: modules ## Run every test, offline, in any order
+	GOPROXY=off $(GO) test -shuffle=on ./...
+
+.PHONY: check
+check: check-format check-vet check-arch check-race check-bench ## Run what else a change must pass
+
+.PHONY: check-format
+check-format: ## gofumpt has nothing to change
+	@unformatted=$$($(gofumpt) -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: check-vet
+check-vet: modules ## go vet and staticcheck find nothing
+	$(GO) vet ./...
+	$(staticcheck) ./...
+
+.PHONY: check-arch
+check-arch: ## Imports, sizes and budgets are as internal/arch says
+	$(GO) test ./internal/arch
+
+.PHONY: check-race
+check-race: modules ## The race detector finds nothing in packages with goroutines
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(RACE)
+
+.PHONY: check-bench
+check-bench: modules ## Every benchmark runs, once
+	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
+
+.PHONY: test-real
+test-real: ## Run the tests against real servers: not part of make test
+	@echo "no tests against real servers yet"; exit 1
+
+.PHONY: bench
+bench: modules ## Run every benchmark COUNT times (default 1)
+	$(GO) test -run='^$$' -bench=. -benchmem -count=$(COUNT) ./...
+
+.PHONY: bench-check
+bench-check: bin/sloth ## Compare with Sloth on equal input
+	SLOTH=$(CURDIR)/bin/sloth $(GO) test -count=1 -v -run='Peer' ./bench/...
+
+.PHONY: fuzz
+fuzz: modules ## Fuzz every target for FUZZTIME (default 30s) each
+	@{ grep -rE --include='*_test.go' --exclude-dir=testdata '^func Fuzz' . || true; } | sort | \
+	sed -nE 's,^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,p' | while read -r dir name; do \
+		echo "== $$dir $$name"; \
+		$(GO) test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x "$$dir" < /dev/null; \
+	done
+
+.PHONY: generate
+generate: ## Regenerate; fails if the committed files differ
+	$(GO) generate ./...
+	git diff --exit-code
+
+.PHONY: tools
+tools: bin/gofumpt bin/staticcheck bin/sloth ## Build the tools into bin/, to have them at hand
+
+bin/gofumpt: tools/gofumpt/go.mod
+	$(GO) build -modfile=$< -o $@ mvdan.cc/gofumpt
+bin/staticcheck: tools/staticcheck/go.mod
+	$(GO) build -modfile=$< -o $@ honnef.co/go/tools/cmd/staticcheck
+bin/sloth: tools/sloth/go.mod
+	$(GO) build -modfile=$< -o $@ github.com/slok/sloth/cmd/sloth
