@@ -1,0 +1,176 @@
+package platformevents
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// MinSecret is the least number of bytes of a webhook secret.
+const MinSecret = 16
+
+// Config is the configuration of the receiver. The server's settings (endpoint, tls, max_request_body_size, ...) are
+// those of every HTTP receiver of the collector.
+type Config struct {
+	confighttp.ServerConfig `mapstructure:",squash"`
+	EventsConfig            `mapstructure:",squash"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// EventsConfig is the part of the configuration that is not about the server.
+type EventsConfig struct {
+	// Sources are the systems that deliver events, by a name of the user's choice.
+	Sources map[string]SourceConfig `mapstructure:"sources"`
+
+	// Interval is how often all metrics are passed on. A delivery passes on what it changed at once.
+	Interval time.Duration `mapstructure:"interval"`
+
+	// Settle is how long after a failure a rerun still changes the final outcome of a run.
+	Settle time.Duration `mapstructure:"settle"`
+
+	// Limits bound the memory.
+	Limits LimitsConfig `mapstructure:"limits"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// SourceConfig is one system that delivers events.
+type SourceConfig struct {
+	// Kind is the format and the authentication: "github". By default it is the source's name.
+	Kind string `mapstructure:"kind"`
+
+	// Path is where deliveries are posted. By default it is "/" and the source's name.
+	Path string `mapstructure:"path"`
+
+	// Secrets sign the deliveries. Any of them is accepted, so that a secret can be replaced without a gap.
+	Secrets []configopaque.String `mapstructure:"secrets"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// LimitsConfig bounds the memory of the receiver.
+type LimitsConfig struct {
+	// Series is the most series of each metric before the overflow series takes over.
+	Series int `mapstructure:"series"`
+
+	// Runs is the most pipeline runs that are remembered.
+	Runs int `mapstructure:"runs"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var _ component.Config = (*Config)(nil)
+
+// Unmarshal reads the configuration and refuses unknown keys. Left to itself confmap would take the embedded server's
+// Unmarshal for that of the whole, and ignore every key that is not the server's.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := c.ServerConfig.Unmarshal(conf); err != nil {
+		return err
+	}
+	rest := confmap.New()
+	if err := rest.Merge(conf); err != nil {
+		return err
+	}
+	for _, key := range serverKeys(reflect.TypeFor[confighttp.ServerConfig]()) {
+		rest.Delete(key)
+	}
+	return rest.Unmarshal(&c.EventsConfig)
+}
+
+// serverKeys returns the keys of a configuration struct, those of squashed fields included.
+func serverKeys(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		key, options, _ := strings.Cut(t.Field(i).Tag.Get("mapstructure"), ",")
+		if options == "squash" {
+			keys = append(keys, serverKeys(t.Field(i).Type)...)
+		} else if key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// Validate reports everything that is wrong with the configuration. It never quotes a secret.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.NetAddr.Endpoint == "" {
+		bad("endpoint: want host:port, have nothing")
+	}
+	for name, d := range map[string]time.Duration{"interval": c.Interval, "settle": c.Settle} {
+		if d <= 0 {
+			bad("%s: want more than 0s, have %v", name, d)
+		}
+	}
+	if c.Limits.Series <= 0 || c.Limits.Runs <= 0 {
+		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
+	}
+	if len(c.Sources) == 0 {
+		bad("sources: want at least one, have none")
+	}
+	paths := map[string]string{}
+	for _, name := range c.sourceNames() {
+		s := c.source(name)
+		errs = append(errs, s.validate(name))
+		if other, taken := paths[s.Path]; taken {
+			bad("sources::%s::path: want a path of its own, have %q like %s", name, s.Path, other)
+		}
+		paths[s.Path] = name
+	}
+	return errors.Join(errs...)
+}
+
+func (s SourceConfig) validate(name string) error {
+	var errs []error
+	if _, known := kinds()[s.Kind]; !known {
+		errs = append(errs, fmt.Errorf("sources::%s::kind: want github, have %q", name, s.Kind))
+	}
+	if !strings.HasPrefix(s.Path, "/") || strings.ContainsAny(s.Path, "{} \t") {
+		errs = append(errs, fmt.Errorf("sources::%s::path: want a plain path that starts with /, have %q", name, s.Path))
+	}
+	if len(s.Secrets) == 0 {
+		errs = append(errs, fmt.Errorf("sources::%s::secrets: want at least one, have none", name))
+	}
+	for i, secret := range s.Secrets {
+		if len(secret) < MinSecret {
+			errs = append(errs, fmt.Errorf("sources::%s::secrets: want at least %d bytes, have %d in number %d", name, MinSecret, len(secret), i+1))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sourceNames returns the names in a fixed order.
+func (c *Config) sourceNames() []string {
+	var names []string
+	for name := range c.Sources {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// source returns the source with its defaults.
+func (c *Config) source(name string) SourceConfig {
+	s := c.Sources[name]
+	if s.Kind == "" {
+		s.Kind = name
+	}
+	if s.Path == "" {
+		s.Path = "/" + name
+	}
+	return s
+}

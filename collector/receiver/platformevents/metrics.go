@@ -1,0 +1,84 @@
+package platformevents
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+)
+
+// scopeName says who made the metrics.
+const scopeName = "github.com/plimsoll-slo/plimsoll/collector/receiver/platformevents"
+
+// toMetrics returns the OTLP face of a snapshot. The resource is the collector that counted: each one counts for
+// itself, and a reader adds them up.
+func toMetrics(s pipelines.Snapshot, collector pcommon.Resource, now time.Time) pmetric.Metrics {
+	metrics := pmetric.NewMetrics()
+	resource := metrics.ResourceMetrics().AppendEmpty()
+	for _, name := range []string{"service.name", "service.instance.id", "service.version"} {
+		if v, ok := collector.Attributes().Get(name); ok {
+			v.CopyTo(resource.Resource().Attributes().PutEmpty(name))
+		}
+	}
+	scope := resource.ScopeMetrics().AppendEmpty()
+	scope.Scope().SetName(scopeName)
+	for _, family := range s.Families {
+		m := scope.Metrics().AppendEmpty()
+		m.SetName(family.Name)
+		m.SetUnit(family.Unit)
+		m.SetDescription(family.Help)
+		if family.Kind == pipelines.Histogram {
+			setHistogram(m.SetEmptyHistogram(), s.Start, now, family)
+		} else {
+			setSum(m.SetEmptySum(), s.Start, now, family)
+		}
+	}
+	return metrics
+}
+
+func setSum(sum pmetric.Sum, start, now time.Time, family pipelines.Family) {
+	sum.SetIsMonotonic(true)
+	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	sum.DataPoints().EnsureCapacity(len(family.Points))
+	for _, point := range family.Points {
+		p := sum.DataPoints().AppendEmpty()
+		p.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
+		p.SetTimestamp(pcommon.NewTimestampFromTime(now))
+		p.SetIntValue(int64(point.Count))
+		setAttributes(p.Attributes(), point.Attrs)
+	}
+}
+
+func setHistogram(histogram pmetric.Histogram, start, now time.Time, family pipelines.Family) {
+	histogram.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	histogram.DataPoints().EnsureCapacity(len(family.Points))
+	for _, point := range family.Points {
+		p := histogram.DataPoints().AppendEmpty()
+		p.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
+		p.SetTimestamp(pcommon.NewTimestampFromTime(now))
+		p.SetCount(point.Count)
+		p.SetSum(point.Sum)
+		p.ExplicitBounds().FromRaw(family.Bounds)
+		p.BucketCounts().FromRaw(point.Buckets)
+		setAttributes(p.Attributes(), point.Attrs)
+	}
+}
+
+func setAttributes(to pcommon.Map, attrs event.Set) {
+	to.EnsureCapacity(len(attrs))
+	for _, a := range attrs {
+		switch v := a.Value().(type) {
+		case string:
+			to.PutStr(a.Name, v)
+		case int64:
+			to.PutInt(a.Name, v)
+		case float64:
+			to.PutDouble(a.Name, v)
+		case bool:
+			to.PutBool(a.Name, v)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package event
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Attribute names. Names of OpenTelemetry's semantic conventions (1.44: cicd, vcs) are used where one exists; names
+// under platform. are ours. This is the whole list: an attribute that is not here does not leave a decoder.
+const (
+	RepositoryOwner = "vcs.owner.name"          // organisation or group path
+	Repository      = "vcs.repository.name"     // without the owner
+	RefKind         = "vcs.ref.kind"            // default, release, change, tag or other
+	Revision        = "vcs.ref.head.revision"   // hexadecimal commit id
+	PipelineName    = "cicd.pipeline.name"      // as the provider shows it
+	RunID           = "cicd.pipeline.run.id"    // the provider's number
+	RunState        = "cicd.pipeline.run.state" // pending, executing (semconv)
+	Result          = "cicd.pipeline.result"    // success, failure, error, timeout, cancellation, skip (semconv)
+	Trigger         = "cicd.pipeline.trigger"   // push, change, schedule, manual, pipeline or other
+	RunAttempt      = "platform.run.attempt"    // integer, 1 is the first; absent if the provider does not count
+	RunDuration     = "platform.run.duration"   // seconds this attempt took
+	ResultRaw       = "platform.result.raw"     // the provider's word where Result has none for it
+	Waiting         = "platform.run.waiting"    // true: a person has to act before the run goes on
+	Unmapped        = "platform.event.unmapped" // what of the delivery was not understood: status, conclusion, clock, type
+	Outcome         = "platform.outcome"        // good, bad or excluded
+	Attempt         = "platform.attempt"        // which attempt of a run is counted: first or final
+	EventSource     = "platform.event.source"   // Event.Source
+	EventVerdict    = "platform.event.verdict"  // what became of an event
+	Overflow        = "otel.metric.overflow"    // true on the series that takes what exceeds a cardinality limit
+)
+
+// Attr is a named value: a string, an integer, a number or a truth value.
+type Attr struct {
+	Name  string
+	value any
+}
+
+// String returns a text attribute. An empty text means that the attribute is absent.
+func String(name, value string) Attr { return Attr{name, value} }
+
+// Int returns an integer attribute.
+func Int(name string, value int64) Attr { return Attr{name, value} }
+
+// Float returns a number attribute. value must be finite.
+func Float(name string, value float64) Attr { return Attr{name, value} }
+
+// Bool returns a truth attribute.
+func Bool(name string, value bool) Attr { return Attr{name, value} }
+
+// Value returns the value: its dynamic type is string, int64, float64 or bool.
+func (a Attr) Value() any { return a.value }
+
+// Text returns the value as Prometheus would show it in a label.
+func (a Attr) Text() string {
+	if s, ok := a.value.(string); ok {
+		return s
+	}
+	return fmt.Sprint(a.value)
+}
+
+// Set is a set of attributes, sorted by name, each name at most once.
+type Set []Attr
+
+// NewSet returns the attributes as a set. Empty texts are left out. It keeps and reorders attrs. A name given twice is
+// a bug in the caller and panics.
+func NewSet(attrs ...Attr) Set {
+	attrs = slices.DeleteFunc(attrs, func(a Attr) bool { return a.value == "" })
+	slices.SortFunc(attrs, func(a, b Attr) int { return cmp.Compare(a.Name, b.Name) })
+	for i := 1; i < len(attrs); i++ {
+		if attrs[i].Name == attrs[i-1].Name {
+			panic("event: attribute given twice: " + attrs[i].Name)
+		}
+	}
+	return attrs
+}
+
+// Text returns the text with that name, or "".
+func (s Set) Text(name string) string {
+	v, _ := s.find(name).(string)
+	return v
+}
+
+// Integer returns the integer with that name, or 0.
+func (s Set) Integer(name string) int64 {
+	v, _ := s.find(name).(int64)
+	return v
+}
+
+// Number returns the number with that name, and whether there is one.
+func (s Set) Number(name string) (float64, bool) {
+	v, ok := s.find(name).(float64)
+	return v, ok
+}
+
+// True tells whether the truth value with that name is there and true.
+func (s Set) True(name string) bool {
+	v, _ := s.find(name).(bool)
+	return v
+}
+
+func (s Set) find(name string) any {
+	i, ok := slices.BinarySearchFunc(s, name, func(a Attr, name string) int { return cmp.Compare(a.Name, name) })
+	if !ok {
+		return nil
+	}
+	return s[i].value
+}
+
+// MarshalJSON writes the set as one object.
+func (s Set) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, a := range s {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name, err := json.Marshal(a.Name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(a.value)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}

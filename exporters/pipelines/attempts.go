@@ -1,0 +1,153 @@
+package pipelines
+
+import (
+	"container/list"
+	"slices"
+	"time"
+)
+
+// maxAttempts is how many attempts of one run are followed; GitHub allows 50.
+const maxAttempts = 100
+
+// attempt is one execution of a run. Number and start identify it as far as the source tells attempts apart.
+type attempt struct {
+	number  int64
+	start   time.Time
+	began   time.Time // start, or the best guess; attempts are ordered by number and this
+	state   state
+	waiting bool
+	time    time.Time // when it came to its state, by the source's clock
+	heard   time.Time // when that was heard of, by ours
+	key     string    // of the event that finished it
+	result  string
+}
+
+// tracked is a run that is being followed, or that is remembered so that late copies of its events are recognised.
+type tracked struct {
+	subject   string
+	identity  identity
+	attempts  []attempt
+	firstDone bool // its first outcome is counted
+	finalDone bool // its final outcome is counted
+	observed  time.Time
+	element   *list.Element
+}
+
+// verdict is what became of an event.
+type verdict string
+
+const (
+	counted   verdict = "counted"
+	duplicate verdict = "duplicate"
+	late      verdict = "late"    // a state that the attempt has already left
+	surplus   verdict = "surplus" // of a run with more than maxAttempts attempts
+)
+
+func (t *tracked) last() *attempt { return &t.attempts[len(t.attempts)-1] }
+
+// place works an event into the attempts. before is called with the moment a new last attempt began, just before it is
+// appended. Rules beyond pending < executing < finished, each seen at a provider:
+//   - a finished attempt that is heard of again, unfinished and later, was run again, even if its number did not grow
+//   - an attempt that finishes again at another time is a new one, unless the event has the key of the first end
+//   - an attempt that waited for an approval becomes the first one that really ran
+func (t *tracked) place(r run, before func(began time.Time)) verdict {
+	same := -1
+	for i, a := range t.attempts {
+		if a.number == r.number && a.start.Equal(r.start) {
+			same = i
+		}
+		if a.state == finished && r.state == finished && a.key == r.key && a.time.Equal(r.time) {
+			return duplicate
+		}
+	}
+	if same < 0 {
+		return t.insert(r, r.start, before)
+	}
+	switch a := &t.attempts[same]; {
+	case a.state != finished:
+		return a.advance(r)
+	case r.state == finished && a.key == r.key:
+		return duplicate
+	case !r.time.After(a.time):
+		return late
+	}
+	return t.insert(r, time.Time{}, before)
+}
+
+// advance brings an unfinished attempt forward.
+func (a *attempt) advance(r run) verdict {
+	switch {
+	case r.state < a.state:
+		return late
+	case r.state == a.state && r.waiting == a.waiting:
+		return duplicate
+	}
+	a.state, a.waiting, a.time, a.heard, a.key, a.result = r.state, r.waiting, r.time, r.observed, r.key, r.result
+	return counted
+}
+
+// insert adds an attempt that began at the given time, or if that is not known, about when the event happened.
+func (t *tracked) insert(r run, began time.Time, before func(time.Time)) verdict {
+	if began.IsZero() {
+		began = r.time.Add(-r.duration)
+	}
+	a := attempt{
+		number: r.number, start: r.start, began: began,
+		state: r.state, waiting: r.waiting, time: r.time, heard: r.observed, key: r.key, result: r.result,
+	}
+	n := len(t.attempts)
+	if n > 0 && t.last().waiting && t.last().number == a.number {
+		*t.last() = a
+		return counted
+	}
+	if n >= maxAttempts {
+		return surplus
+	}
+	i := n
+	for i > 0 && a.comesBefore(t.attempts[i-1]) {
+		i--
+	}
+	if i == n && n > 0 {
+		before(began)
+	}
+	t.attempts = slices.Insert(t.attempts, i, a)
+	return counted
+}
+
+func (a attempt) comesBefore(b attempt) bool {
+	if a.number != b.number {
+		return a.number < b.number
+	}
+	return a.began.Before(b.began)
+}
+
+// first returns the first attempt's result once it has one. It is not known if only later attempts were heard of.
+func (t *tracked) first() (result string, ok bool) {
+	a := t.attempts[0]
+	return a.result, a.state == finished && a.number <= 1
+}
+
+// final returns the run's result once that will not change any more: at once for a success, settle after any other end,
+// and maxAge after the last sign of a run that does not end. Such a run is lost and counts as an error; one that waited
+// for a person is nobody's error and has no result. now and since, when the last attempt came to its state, are on one
+// clock.
+func (t *tracked) final(now, since time.Time, settle, maxAge time.Duration) (result string, ok bool) {
+	switch a := t.last(); {
+	case a.state == finished:
+		return a.result, outcome(a.result) == good || !now.Before(since.Add(settle))
+	case now.Before(since.Add(maxAge)):
+		return "", false
+	case a.waiting:
+		return "", true
+	}
+	return errored, true
+}
+
+// since is when the last attempt's state was both true and known. A run heard of late, from a backfill or a
+// redelivery, has its rerun heard of late too, and waits for it as long as any other.
+func (t *tracked) since() time.Time {
+	if a := t.last(); a.time.Before(a.heard) {
+		return a.heard
+	}
+	return t.last().time
+}

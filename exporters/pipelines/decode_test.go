@@ -1,0 +1,309 @@
+package pipelines_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// observed is when the tests receive everything: after the last event of the fixtures.
+var observed = time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	file = filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func delivery(kind string) http.Header {
+	return http.Header{"X-Github-Event": {kind}, "Content-Type": {"application/json"}}
+}
+
+func lines(t *testing.T, events []event.Event) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	for _, e := range events {
+		line, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(append(line, '\n'))
+	}
+	return b.Bytes()
+}
+
+func TestDecodeGitHubPayloads(t *testing.T) {
+	files, err := filepath.Glob("testdata/github/*.payload.json")
+	if err != nil || len(files) != 5 {
+		t.Fatalf("want 5 payloads, have %v %v", files, err)
+	}
+	var all []event.Event
+	for _, file := range files {
+		kind := "workflow_run"
+		if strings.Contains(file, "push") {
+			kind = "push"
+		}
+		events, err := pipelines.DecodeGitHub(delivery(kind), read(t, strings.TrimPrefix(file, "testdata/")), observed)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		all = append(all, events...)
+	}
+	golden(t, "github.golden", lines(t, all))
+}
+
+func TestDecodeHistory(t *testing.T) {
+	for _, name := range []string{"pipelines", "pipeline_details"} {
+		events, err := pipelines.DecodeHistory(read(t, "gitlab/"+name+".csv"), observed, pipelines.DecodeGitLabPipeline)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		golden(t, "gitlab_"+name+".golden", lines(t, events))
+	}
+}
+
+// payload is a workflow_run delivery with fields of workflow_run replaced.
+func payload(t testing.TB, set map[string]any) []byte {
+	t.Helper()
+	values := map[string]any{}
+	for name, value := range set {
+		values["workflow_run."+name] = value
+	}
+	body, err := exportertest.Replace(read(t, "github/completed.payload.json"), values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func decodeOne(t testing.TB, header http.Header, body []byte) event.Event {
+	t.Helper()
+	events, err := pipelines.DecodeGitHub(header, body, observed)
+	if err != nil || len(events) != 1 {
+		t.Fatalf("DecodeGitHub = %v, %v, want one event", events, err)
+	}
+	return events[0]
+}
+
+func TestGitHubConclusions(t *testing.T) {
+	f := func(status, conclusion any, name, result, raw, unmapped string, waiting bool) {
+		t.Helper()
+		e := decodeOne(t, delivery("workflow_run"), payload(t, map[string]any{"status": status, "conclusion": conclusion}))
+		got := []any{e.Name, e.Attrs.Text(event.Result), e.Attrs.Text(event.ResultRaw), e.Attrs.Text(event.Unmapped), e.Attrs.True(event.Waiting)}
+		if diff := cmp.Diff([]any{name, result, raw, unmapped, waiting}, got); diff != "" {
+			t.Errorf("%v %v (-want +got):\n%s", status, conclusion, diff)
+		}
+	}
+	f("completed", "success", event.RunFinished, "success", "", "", false)
+	f("completed", "failure", event.RunFinished, "failure", "", "", false)
+	f("completed", "timed_out", event.RunFinished, "timeout", "", "", false)
+	f("completed", "cancelled", event.RunFinished, "cancellation", "", "", false)
+	f("completed", "skipped", event.RunFinished, "skip", "", "", false)
+	f("completed", "startup_failure", event.RunFinished, "error", "", "", false)
+	f("completed", "neutral", event.RunFinished, "", "neutral", "", false)
+	f("completed", "stale", event.RunFinished, "", "stale", "", false)
+	f("completed", "action_required", event.RunQueued, "", "action_required", "", true)
+	f("completed", nil, event.RunFinished, "", "unknown", "conclusion", false)
+	f("completed", "my password", event.RunFinished, "", "unknown", "conclusion", false)
+	f("COMPLETED", "SUCCESS", event.RunFinished, "success", "", "", false)
+	f("in_progress", nil, event.RunStarted, "", "", "", false)
+	f("queued", nil, event.RunQueued, "", "", "", false)
+	f("requested", nil, event.RunQueued, "", "", "", false)
+	f("pending", nil, event.RunQueued, "", "", "", false)
+	f("waiting", nil, event.RunQueued, "", "", "", true)
+	f("daydreaming", nil, event.RunQueued, "", "", "status", false)
+	f(17, nil, event.RunQueued, "", "", "status", false)
+	f("completed", []string{"x"}, event.RunFinished, "", "unknown", "conclusion", false)
+}
+
+func TestGitHubFields(t *testing.T) {
+	f := func(set map[string]any, name string, want any) {
+		t.Helper()
+		e := decodeOne(t, delivery("workflow_run"), payload(t, set))
+		var got any = e.Attrs.Text(name)
+		if _, number := want.(float64); number {
+			got, _ = e.Attrs.Number(name)
+		}
+		if got != want {
+			t.Errorf("%v: %s = %v, want %v", set, name, got, want)
+		}
+	}
+	f(map[string]any{"name": "  CI\n"}, event.PipelineName, "CI")
+	f(map[string]any{"name": ""}, event.PipelineName, ".github/workflows/test.yml")
+	f(map[string]any{"name": nil, "path": ".github/workflows/x.yml@refs/heads/main"}, event.PipelineName, ".github/workflows/x.yml")
+	f(map[string]any{"name": strings.Repeat("long ", 2000)}, event.PipelineName, strings.TrimRight(strings.Repeat("long ", 2000)[:event.MaxText], " "))
+	f(map[string]any{"name": 5}, event.Unmapped, "type")
+	f(map[string]any{"run_started_at": "2020-10-05T16:30:49Z"}, event.RunDuration, 180.0)
+	f(map[string]any{"run_started_at": "2020-10-05T17:30:49Z"}, event.Unmapped, "clock")
+	f(map[string]any{"run_started_at": nil}, event.Unmapped, "clock")
+	f(map[string]any{"updated_at": "2190-10-05T17:30:49Z"}, event.Unmapped, "clock")
+	f(map[string]any{"updated_at": "yesterday"}, event.Unmapped, "clock")
+	f(map[string]any{"event": "pull_request"}, event.RefKind, "change")
+	f(map[string]any{"event": "push", "head_branch": "release/1.2"}, event.RefKind, "release")
+	f(map[string]any{"event": "push", "head_branch": "fix"}, event.RefKind, "other")
+	f(map[string]any{"event": "push"}, event.Trigger, "push")
+	f(map[string]any{"head_sha": "not a commit"}, event.Revision, "")
+}
+
+func TestGitHubForms(t *testing.T) {
+	body := payload(t, nil)
+	want := decodeOne(t, delivery("workflow_run"), body)
+	form := delivery("workflow_run")
+	form.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	got := decodeOne(t, form, []byte(url.Values{"payload": {string(body)}}.Encode()))
+	if got.Key != want.Key {
+		t.Errorf("form: key %q, want %q", got.Key, want.Key)
+	}
+	got = decodeOne(t, delivery("workflow_run"), append([]byte("\xef\xbb\xbf"), body...))
+	if got.Key != want.Key {
+		t.Errorf("byte order mark: key %q, want %q", got.Key, want.Key)
+	}
+	// The REST API returns the same object without the envelope.
+	var envelope struct {
+		Run json.RawMessage `json:"workflow_run"`
+	}
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		t.Fatal(err)
+	}
+	events, err := pipelines.DecodeGitHubRun(envelope.Run, observed)
+	if err != nil || len(events) != 1 || events[0].Key != want.Key {
+		t.Errorf("REST record: %v %v, want key %q", events, err, want.Key)
+	}
+}
+
+func TestDecodeErrors(t *testing.T) {
+	const canary = "hunter2-canary"
+	github := func(body []byte, now time.Time) ([]event.Event, error) {
+		return pipelines.DecodeGitHub(delivery("workflow_run"), body, now)
+	}
+	f := func(decode func([]byte, time.Time) ([]event.Event, error), body string) {
+		t.Helper()
+		events, err := decode([]byte(body), observed)
+		if err == nil || len(events) > 0 || strings.Contains(err.Error(), canary) {
+			t.Errorf("%q: got %v, %v, want an error without content", body, events, err)
+		}
+	}
+	for _, decode := range []func([]byte, time.Time) ([]event.Event, error){github, pipelines.DecodeGitHubRun, pipelines.DecodeGitLabPipeline} {
+		f(decode, "")
+		f(decode, canary)
+		f(decode, `{"`+canary+`": `)
+		f(decode, `{}`)
+		f(decode, `[]`)
+		f(decode, `null`)
+		f(decode, `"`+canary+`"`)
+		f(decode, `{"id": "`+canary+`", "workflow_run": {"id": "`+canary+`"}}`)
+		f(decode, `{"id": -1, "project_id": 3, "workflow_run": {"id": 1}, "web_url": "https://example.com/a/b/-/pipelines/1"}`)
+	}
+	for _, table := range []string{"", "id,params\n1,2\n", "data\n\"x"} {
+		if _, err := pipelines.DecodeHistory([]byte(table), observed, pipelines.DecodeGitLabPipeline); err == nil {
+			t.Errorf("history %q: no error", table)
+		}
+	}
+	events, err := pipelines.DecodeHistory([]byte("id,data\n1,{}\n2\n"), observed, pipelines.DecodeGitLabPipeline)
+	if err != nil || len(events) != 2 || events[0].Name != event.Unused || events[1].Name != event.Unused {
+		t.Errorf("unreadable rows: %v, %v, want two unused events", events, err)
+	}
+}
+
+func TestSignedByGitHub(t *testing.T) {
+	var vectors []struct{ Header, Secret, Body, Signature string }
+	if err := json.Unmarshal(read(t, "signatures.json"), &vectors); err != nil || len(vectors) == 0 {
+		t.Fatalf("no vectors: %v", err)
+	}
+	for _, v := range vectors {
+		f := func(want bool, header, signature, body string, secrets ...string) {
+			t.Helper()
+			if got := pipelines.SignedByGitHub(secrets, http.Header{header: {signature}}, []byte(body)); got != want {
+				t.Errorf("%s %q over %q with %q: %v, want %v", header, signature, body, secrets, got, want)
+			}
+		}
+		f(true, v.Header, v.Signature, v.Body, v.Secret)
+		f(true, v.Header, v.Signature, v.Body, "the new secret, not yet used", v.Secret)
+		f(false, v.Header, v.Signature, v.Body)
+		f(false, v.Header, v.Signature, v.Body, "")
+		f(false, v.Header, v.Signature, v.Body, "another secret, long enough")
+		f(false, v.Header, v.Signature, v.Body+" ", v.Secret)
+		f(false, v.Header, v.Signature[:len(v.Signature)-1], v.Body, v.Secret)
+		f(false, v.Header, v.Signature[:len(v.Signature)-2], v.Body, v.Secret)
+		f(false, v.Header, v.Signature+"00", v.Body, v.Secret)
+		f(false, v.Header, strings.TrimPrefix(v.Signature, "sha256="), v.Body, v.Secret)
+		f(false, v.Header, "sha256=", v.Body, v.Secret)
+		f(false, v.Header, "", v.Body, v.Secret)
+		f(false, "X-Hub-Signature", v.Signature, v.Body, v.Secret)
+		mac := hmac.New(sha1.New, []byte(v.Secret))
+		mac.Write([]byte(v.Body))
+		f(false, "X-Hub-Signature", fmt.Sprintf("sha1=%x", mac.Sum(nil)), v.Body, v.Secret)
+		f(false, v.Header, fmt.Sprintf("sha1=%x", mac.Sum(nil)), v.Body, v.Secret)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, name := range []string{"completed", "completed.with-pull-requests", "requested", "requested.with-conclusion"} {
+		f.Add(read(f, "github/"+name+".payload.json"))
+	}
+	f.Add([]byte(`{"id":1,"project_id":2,"status":"failed","web_url":"https://gitlab.com/a/b/-/pipelines/1","updated_at":"2022-01-27T10:07:19.043Z","duration":-1e300}`))
+	f.Add([]byte(`{"id":1,"name":"\ud800\n","repository":{"id":1,"full_name":"///"},"status":"completed"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c := pipelines.New(observed, pipelines.Options{})
+		for _, decode := range []func([]byte, time.Time) ([]event.Event, error){
+			func(b []byte, now time.Time) ([]event.Event, error) {
+				return pipelines.DecodeGitHub(delivery("workflow_run"), b, now)
+			},
+			pipelines.DecodeGitHubRun, pipelines.DecodeGitLabPipeline,
+		} {
+			events, err := decode(body, observed)
+			if (err == nil) == (len(events) == 0) {
+				t.Errorf("got %d events and error %v", len(events), err)
+			}
+			for _, e := range events {
+				if _, err := json.Marshal(e); err != nil || !strings.HasPrefix(e.Key, e.Subject+"/") || e.Subject == "" {
+					t.Errorf("event %+v: %v", e, err)
+				}
+			}
+			if err := c.Add(events...); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := c.Read(observed.AddDate(1, 0, 0), 0); err != nil {
+			t.Error(err)
+		}
+	})
+}

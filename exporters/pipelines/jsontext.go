@@ -1,0 +1,42 @@
+package pipelines
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+)
+
+// unmarshal reads JSON leniently: a field of a type that was not expected stays zero and is reported as exact = false.
+// The error for anything else says nothing about the content.
+func unmarshal(body []byte, v any) (exact bool, err error) {
+	err = json.Unmarshal(body, v)
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.As(err, &wrongType):
+		return false, nil
+	default:
+		return false, errors.New("not valid JSON")
+	}
+}
+
+// stamp is a time as providers write it. Whatever can not be read is the zero time.
+type stamp struct{ time.Time }
+
+// UnmarshalJSON reads RFC 3339 and GitLab's "2006-01-02 15:04:05 UTC". It never fails.
+func (s *stamp) UnmarshalJSON(b []byte) error {
+	s.Time = time.Time{}
+	text, err := strconv.Unquote(string(b))
+	if err != nil {
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05 UTC"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			s.Time = t.UTC()
+			return nil
+		}
+	}
+	return nil
+}

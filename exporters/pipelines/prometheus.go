@@ -1,0 +1,70 @@
+package pipelines
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Collector returns the Prometheus face of what read returns at each scrape, for example a Counters.Read of everything. Names follow OpenTelemetry's rules for
+// Prometheus: cicd.pipeline.run.outcomes becomes cicd_pipeline_run_outcomes_total. Series carry the time since when
+// they count, which OpenMetrics exposes. Like the series themselves their labels are not known beforehand, so the
+// collector is unchecked: Describe sends nothing.
+func Collector(read func() Snapshot) prometheus.Collector { return collector{read} }
+
+type collector struct{ read func() Snapshot }
+
+// Describe sends nothing.
+func (collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect sends each point of one snapshot.
+func (c collector) Collect(metrics chan<- prometheus.Metric) {
+	s := c.read()
+	for _, family := range s.Families {
+		for _, point := range family.Points {
+			metrics <- constMetric(s, family, point)
+		}
+	}
+}
+
+func constMetric(s Snapshot, family Family, point Point) prometheus.Metric {
+	names, values := make([]string, len(point.Attrs)), make([]string, len(point.Attrs))
+	for i, a := range point.Attrs {
+		names[i], values[i] = strings.ReplaceAll(a.Name, ".", "_"), a.Text()
+	}
+	desc := prometheus.NewDesc(prometheusName(family), family.Help, names, nil)
+	var m prometheus.Metric
+	var err error
+	if family.Kind == Histogram {
+		m, err = prometheus.NewConstHistogramWithCreatedTimestamp(desc, point.Count, point.Sum, cumulative(family.Bounds, point.Buckets), s.Start, values...)
+	} else {
+		m, err = prometheus.NewConstMetricWithCreatedTimestamp(desc, prometheus.CounterValue, float64(point.Count), s.Start, values...)
+	}
+	if err != nil {
+		return prometheus.NewInvalidMetric(desc, err)
+	}
+	return m
+}
+
+// prometheusName returns the name with the suffix for its unit and kind; a unit in braces has none.
+// Source: OpenTelemetry specification, "Prometheus and OpenMetrics compatibility".
+func prometheusName(family Family) string {
+	name := strings.ReplaceAll(family.Name, ".", "_")
+	if family.Unit == "s" {
+		name += "_seconds"
+	}
+	if family.Kind == Counter {
+		name += "_total"
+	}
+	return name
+}
+
+func cumulative(bounds []float64, buckets []uint64) map[float64]uint64 {
+	sums := make(map[float64]uint64, len(bounds))
+	var sum uint64
+	for i, bound := range bounds {
+		sum += buckets[i]
+		sums[bound] = sum
+	}
+	return sums
+}

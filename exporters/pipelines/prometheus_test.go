@@ -1,0 +1,119 @@
+package pipelines_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+)
+
+// realRuns returns counters that have read all the real payloads and histories.
+func realRuns(t *testing.T) *pipelines.Counters {
+	t.Helper()
+	c := pipelines.New(observed, pipelines.Options{})
+	var events []event.Event
+	for _, name := range []string{"requested", "requested.with-conclusion", "completed", "completed.with-pull-requests"} {
+		events = append(events, decodeOne(t, delivery("workflow_run"), read(t, "github/"+name+".payload.json")))
+	}
+	events = append(events, decodeOne(t, delivery("push"), read(t, "github/push.payload.json")))
+	for _, name := range []string{"pipelines", "pipeline_details"} {
+		decoded, err := pipelines.DecodeHistory(read(t, "gitlab/"+name+".csv"), observed, pipelines.DecodeGitLabPipeline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, decoded...)
+	}
+	if err := c.Add(events...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(observed.AddDate(0, 2, 0), 0); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func exposition(t *testing.T, c *pipelines.Counters) []byte {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(pipelines.Collector(func() pipelines.Snapshot { return reading(c) }))
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	for _, family := range families {
+		if _, err := expfmt.MetricFamilyToText(&b, family); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Bytes()
+}
+
+func TestCollector(t *testing.T) {
+	c := realRuns(t)
+	golden(t, "history.prom", exposition(t, c))
+	collector := pipelines.Collector(func() pipelines.Snapshot { return reading(c) })
+	if err := testutil.CollectAndCompare(collector, bytes.NewReader(read(t, "history.prom"))); err != nil {
+		t.Error(err)
+	}
+	problems, err := testutil.CollectAndLint(collector)
+	if err != nil || len(problems) > 0 {
+		t.Errorf("promlint: %v %v", problems, err)
+	}
+}
+
+func TestCollectorOverflow(t *testing.T) {
+	c := pipelines.New(t0, pipelines.Options{MaxSeries: 1})
+	for i, workflow := range []string{"a", "b"} {
+		s := step{run: int64(i + 1), attempt: 1, at: 1, status: "completed", result: "success", workflow: workflow}
+		if err := c.Add(s.event(t, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	collector := pipelines.Collector(func() pipelines.Snapshot { return reading(c) })
+	if problems, err := testutil.CollectAndLint(collector); err != nil || len(problems) > 0 {
+		t.Errorf("promlint: %v %v", problems, err)
+	}
+	line := `cicd_pipeline_run_outcomes_total{cicd_pipeline_result="success",otel_metric_overflow="true",platform_attempt="final",platform_outcome="good"} 2`
+	if text := string(exposition(t, c)); !strings.Contains(text, line+"\n") {
+		t.Errorf("want the line\n%s\nhave\n%s", line, text)
+	}
+}
+
+// TestCanary plants a secret in every text of a delivery but the names that are meant to be shown.
+func TestCanary(t *testing.T) {
+	const canary = "s3cr3t-canary"
+	body, err := exportertest.Plant(read(t, "github/completed.with-pull-requests.payload.json"), canary, "repository.full_name", "workflow_run.path")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err = exportertest.Replace(body, map[string]any{"workflow_run.name": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(body, []byte(canary)); n < 250 {
+		t.Fatalf("planted only %d canaries", n)
+	}
+	e := decodeOne(t, delivery("workflow_run"), body)
+	c := pipelines.New(observed, pipelines.Options{})
+	if err := c.Add(e); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(observed.AddDate(1, 0, 0), 0); err != nil {
+		t.Fatal(err)
+	}
+	shown := string(lines(t, []event.Event{e})) + string(exposition(t, c))
+	if strings.Contains(shown, canary) {
+		t.Errorf("the canary is in\n%s", shown)
+	}
+	if !strings.Contains(shown, `vcs_repository_name="octo-repo"`) {
+		t.Errorf("nothing was counted:\n%s", shown)
+	}
+}
