@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plimsoll-slo/plimsoll/dashboards"
+	"github.com/plimsoll-slo/plimsoll/internal/output"
+	"github.com/plimsoll-slo/plimsoll/rules"
+	"github.com/plimsoll-slo/plimsoll/slo"
+)
+
+// buildFlags are the flags of build and plan.
+type buildFlags struct {
+	dir, target, format string
+	force, exitCode     bool
+}
+
+func (f *buildFlags) add(c *cobra.Command) {
+	c.Flags().StringVarP(&f.dir, "output", "o", "", "directory of the generated files (required)")
+	c.Flags().StringVar(&f.target, "target", "", "form of the rules: "+strings.Join(targets(), ", ")+" (default: what the data source is)")
+	c.Flags().BoolVar(&f.force, "force", false, "overwrite files that plimsoll did not write")
+	cobra.CheckErr(c.MarkFlagRequired("output"))
+}
+
+func (a *app) buildCommand() *cobra.Command {
+	var f buildFlags
+	c := &cobra.Command{
+		Use:   "build -o DIR [PATH...]",
+		Short: "Write rules and dashboards",
+		Long: `Build compiles the specs and writes what the tools load:
+
+  rules/*.yaml        recording and alert rules
+  grafana/             dashboards and their provisioning file
+  set.json            the compiled set, every default filled in
+
+Files are replaced as a whole and at once, or, when anything fails, not at all.
+Generated files that no spec asks for any more are removed. A file that plimsoll
+did not write is never touched without --force. Output is the same, byte for byte,
+for the same specs.`,
+		Example: "  plimsoll build -o generated slos/",
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := a.plan(args, f)
+			if err != nil {
+				return err
+			}
+			if err := p.Apply(); err != nil {
+				return world(err)
+			}
+			fmt.Fprintln(a.stdout, p.Summary())
+			return nil
+		},
+	}
+	f.add(c)
+	a.specFlags(c)
+	return c
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var f buildFlags
+	c := &cobra.Command{
+		Use:   "plan -o DIR [PATH...]",
+		Short: "Show what build would change",
+		Long: `Plan compiles the specs and shows, as a diff, what build would write, without
+writing anything. With --exit-code it ends with 3 when there is a change.`,
+		Example: "  plimsoll plan -o generated --exit-code slos/",
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := a.plan(args, f)
+			if err != nil {
+				return err
+			}
+			return a.showPlan(p, f)
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&f.format, "format", "text", "format: text or json")
+	c.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 3 when build would change something")
+	a.specFlags(c)
+	return c
+}
+
+func (a *app) showPlan(p *output.Plan, f buildFlags) error {
+	var err error
+	switch f.format {
+	case "json":
+		err = p.WriteJSON(a.stdout)
+	case "text":
+		if err = p.WriteDiff(a.stdout); err == nil {
+			_, err = fmt.Fprintln(a.stderr, p.Summary())
+		}
+	default:
+		return fmt.Errorf("want --format text or json, have %q", f.format)
+	}
+	if err != nil {
+		return world(err)
+	}
+	if len(p.Conflicts) > 0 {
+		return world(&output.ConflictError{Conflicts: p.Conflicts})
+	}
+	if f.exitCode && p.Changed() {
+		return exitError(exitChanged)
+	}
+	return nil
+}
+
+// plan compiles the specs and compares the result with the output directory.
+func (a *app) plan(args []string, f buildFlags) (*output.Plan, error) {
+	if f.dir == "" {
+		return nil, errors.New("want a directory with -o")
+	}
+	if f.target != "" && !slices.Contains(targets(), f.target) {
+		return nil, fmt.Errorf("want --target %s, have %q", strings.Join(targets(), ", "), f.target)
+	}
+	set, err := a.mustLoad(args)
+	if err != nil {
+		return nil, err
+	}
+	files, err := artifacts(set, rules.Target(f.target))
+	if err != nil {
+		return nil, world(err)
+	}
+	p, err := output.NewPlan(f.dir, files, output.Options{Force: f.force})
+	return p, world(err)
+}
+
+// targets returns the forms of the rules.
+func targets() []string {
+	var out []string
+	for _, t := range []rules.Target{rules.Prometheus, rules.PrometheusOperator, rules.Mimir, rules.VictoriaMetrics, rules.VictoriaMetricsOperator} {
+		out = append(out, string(t))
+	}
+	return out
+}
+
+// artifacts returns every generated file of a set by its path.
+func artifacts(set *slo.Set, target rules.Target) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	rf, err := rules.Files(set, rules.Options{Target: target})
+	if err != nil {
+		return nil, fmt.Errorf("generate rules: %w", err)
+	}
+	for _, f := range rf {
+		out[path.Join("rules", f.Name)] = f.Content
+	}
+	df, err := dashboards.Generate(set, dashboards.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("generate dashboards: %w", err)
+	}
+	for _, f := range df {
+		out[path.Join("grafana", f.Name)] = f.Content
+	}
+	var b bytes.Buffer
+	if _, err := set.WriteTo(&b); err != nil {
+		return nil, err
+	}
+	out["set.json"] = b.Bytes()
+	return out, nil
+}

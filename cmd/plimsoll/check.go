@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plimsoll-slo/plimsoll/internal/diag"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "check [PATH...]",
+		Short: "Report every mistake in the specs",
+		Long: `Check reads files and directories of specs (default: the present directory; - is
+standard input) as one set and reports every mistake of every file in one run:
+place, code, and what to do about it. Each code has a page in docs/diag.
+
+-o text      for people, on standard error
+-o json      one object, on standard output: see docs/json-output.md
+-o sarif     SARIF 2.1.0, for code scanning
+-o github    annotations of GitHub Actions`,
+		Example: "  plimsoll check slos/\n  plimsoll check --strict -o sarif slos/ > findings.sarif\n  cat slo.yaml | plimsoll check -",
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.check(args, format)
+		},
+	}
+	c.Flags().StringVarP(&format, "output", "o", "text", "format of the findings: text, json, sarif or github")
+	a.specFlags(c)
+	return c
+}
+
+func (a *app) check(args []string, format string) error {
+	switch format {
+	case "text", "json", "sarif", "github":
+	default:
+		return fmt.Errorf("want -o text, json, sarif or github, have %q", format)
+	}
+	c, err := a.load(args)
+	if err != nil {
+		return err
+	}
+	switch format {
+	case "json":
+		err = diag.JSON(a.stdout, c.findings)
+	case "sarif":
+		err = diag.SARIF(a.stdout, c.findings, versionText())
+	case "github":
+		err = diag.GitHub(a.stdout, c.findings)
+	default:
+		err = diag.Text(a.stderr, c.findings, c.sources(), a.color(a.stderr))
+	}
+	if err != nil {
+		return world(fmt.Errorf("write findings: %w", err))
+	}
+	if c.set == nil {
+		if format != "text" {
+			return exitError(exitFindings)
+		}
+		return a.failed(c.findings)
+	}
+	if format == "text" {
+		_, warns, _ := c.findings.Count()
+		fmt.Fprintf(a.stdout, "%s of %s in %s: %s\n", count(len(c.set.SLOs), "SLO"), count(len(c.set.Services), "service"), count(len(c.files), "file"), count(warns, "warning"))
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package dashboards
+
+import (
+	"fmt"
+
+	"github.com/plimsoll-slo/plimsoll/slo"
+)
+
+// onCall answers: what burns, how long does the budget last, which alert fires
+// next, and where is the runbook.
+func onCall(v *view) page {
+	d := v.frame(v.uidOnCall(), "SLOs: on call", "oncall")
+	d.description = "What burns, how long the budget lasts, and which alert is near."
+	d.from, d.refresh = "now-3h", "30s"
+	d.variables = variables(false)
+	d.annotations = annotations(chosen, slo.Page, slo.Ticket)
+	tiers := row{title: "Burn rates, in multiples of what fires"}
+	for n := range v.mostTiers() {
+		tiers.panels = append(tiers.panels, v.nearness(n))
+	}
+	d.rows = []row{
+		{title: "What is wrong", panels: append(v.firing(), v.urgent(), v.alertTable())},
+		tiers,
+		{title: "Error budgets", panels: []panel{v.shrinking()}},
+		{title: "Runbooks", collapsed: len(v.set.SLOs) > 20, panels: []panel{v.runbooks()}},
+	}
+	return d
+}
+
+// firing are the numbers at the top.
+func (v *view) firing() []panel {
+	one := func(title, description, expr, color string) panel {
+		return panel{
+			kind: statKind, title: title, description: description, w: 6, h: 4, unit: count, thresholds: above(1, color),
+			queries: []query{{expr: expr, legend: title, instant: true}}, noValue: "0",
+		}
+	}
+	slos := func(selector string) string { return "count(" + agg("max", slo.LabelSLO, selector) + ") or vector(0)" }
+	return []panel{
+		one("Paging", "SLOs with a firing page.", slos(alerts(severity(slo.Page), chosen)), bad),
+		one("Ticketing", "SLOs with a firing ticket.", slos(alerts(severity(slo.Ticket), chosen)), warning),
+		one("Without telemetry", "SLOs whose telemetry is missing: their state is not known.",
+			slos(sel("ALERTS", `alertstate="firing"`, `alertname="`+slo.AlertNoData+`"`, chosen)), warning),
+		one("Burning", "SLOs that burn faster than their budget lasts (burn rate over 1), alerting or not.",
+			fmt.Sprintf("count((%s) > 1) or vector(0)", v.burnFast(chosen)), notice),
+	}
+}
+
+// urgent is one row per burning SLO.
+func (v *view) urgent() panel {
+	burning := func(expr string) query {
+		return query{expr: fmt.Sprintf("(%s) and on (%s) ((%s) > 1)", expr, bySLO, v.burnFast(chosen)), instant: true}
+	}
+	return panel{
+		kind: tableKind, title: "Burning SLOs, the most urgent first", w: 14, h: 9, unit: plain,
+		description: "SLOs with a burn rate over 1, by the time until their budget is spent if it goes on as over the first " +
+			"window of their alert profile. Errors that leave a rolling window meanwhile would give more time.",
+		noValue: "No SLO burns faster than its budget lasts",
+		queries: []query{
+			burning(v.exhaustion(chosen)), burning(budgetLeft(chosen)), burning(v.burnFast(chosen)), burning(v.burnSlow(chosen)),
+		},
+		columns: []column{
+			{of: slo.LabelSLO, title: "SLO", links: []link{v.toDetail()}},
+			{of: slo.LabelService, title: "Service"},
+			{of: slo.LabelTeam, title: "Team"},
+			{
+				of: "A", title: "Spent in", unit: seconds, mappings: []mapping{{from: new(0.0), to: new(0.0), text: "Exhausted", color: bad}},
+				thresholds: []threshold{{nil, bad}, {new(6 * 3600.0), warning}, {new(3 * 86400.0), notice}},
+			},
+			{of: "B", title: "Budget left", unit: ratio, decimals: 1, thresholds: budgetColors()},
+			{of: "C", title: "Burn rate now", unit: multiple, decimals: 1, thresholds: v.burnColors()},
+			{of: "D", title: "Burn rate lately", unit: multiple, decimals: 1, thresholds: v.burnColors()},
+		},
+		sortBy: "Spent in",
+	}
+}
+
+// alertTable is one row per firing alert.
+func (v *view) alertTable() panel {
+	return panel{
+		kind: tableKind, title: "Firing alerts", w: 10, h: 9, unit: plain,
+		description: "Alerts that the rules fire at present. Silences and inhibitions of the Alertmanager are not known here.",
+		noValue:     "No alert is firing",
+		queries:     []query{{expr: agg("max", "alertname, "+slo.LabelSeverity+", "+bySLO, alerts(chosen)), instant: true}},
+		columns: []column{
+			{of: slo.LabelSeverity, title: "Severity"},
+			{of: "alertname", title: "Alert"},
+			{of: slo.LabelSLO, title: "SLO", links: []link{v.toDetail()}},
+			{of: slo.LabelService, title: "Service"},
+			{of: slo.LabelTeam, title: "Team", links: []link{v.toOnCall()}},
+		},
+		sortBy: "Severity",
+	}
+}
+
+// nearness shows how near tier number n is to firing.
+func (v *view) nearness(n int) panel {
+	top := func(of func(tier) string) query {
+		return query{
+			expr:   "topk(8, " + v.burnShare(n, of, chosen) + ")",
+			legend: "{{" + slo.LabelSLO + "}} over {{" + slo.LabelWindow + "}}",
+		}
+	}
+	return panel{
+		kind: seriesKind, title: "Burn rate against " + v.tierName(n), w: 12, h: 8, unit: multiple, min: new(0.0),
+		description: "Burn rate divided by the burn rate that fires. The alert fires while the long and the short window of an SLO " +
+			"are both above 1. At every moment the eight highest are drawn.",
+		noValue: "No burn rate was recorded for this tier", thresholds: above(1, bad), lines: true,
+		queries: []query{top(long), top(short)},
+		links:   []link{v.seriesToDetail()},
+	}
+}
+
+// shrinking is the least budgets over time.
+func (v *view) shrinking() panel {
+	return panel{
+		kind: seriesKind, title: "Budget left, the ten least", w: width, h: 8, unit: ratio, max: new(1.0),
+		description: "At every moment the ten SLOs with the least budget left.",
+		noValue:     "No SLO recorded a budget in this time", thresholds: budgetColors(), lines: true,
+		queries: []query{{expr: "bottomk(10, " + budgetLeft(chosen) + ")", legend: "{{" + slo.LabelSLO + "}}"}},
+		links:   []link{v.seriesToDetail()},
+	}
+}

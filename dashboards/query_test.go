@@ -1,0 +1,325 @@
+package dashboards
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/plimsoll-slo/plimsoll/internal/engine"
+	"github.com/plimsoll-slo/plimsoll/internal/store"
+	"github.com/plimsoll-slo/plimsoll/slo"
+)
+
+// now is the end of two hours of recorded series.
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// state is what is recorded of one SLO of the test set, the same all the time.
+type state struct {
+	left  float64            // budget left
+	burn  map[string]float64 // burn rate by window
+	alert string             // name and severity of a firing alert
+}
+
+// states is chosen so that each panel has something to show: checkout pages
+// with its budget overspent, pay-by-region tickets, search-fresh has no data.
+func states() map[string]state {
+	return map[string]state{
+		"checkout-availability": {-0.5, map[string]float64{"5m": 30, "1h": 20, "30m": 12, "6h": 7, "3d": 1.5}, "SLOBudgetBurn page"},
+		"checkout-latency":      {0.75, map[string]float64{"5m": 0, "1h": 3, "30m": 1, "6h": 0.5, "3d": 0.2}, ""},
+		"pay-availability":      {0.2, map[string]float64{"5m": 0, "1h": 0, "30m": 0, "6h": 0, "3d": 0.9}, ""},
+		"pay-by-region":         {0.1, map[string]float64{"5m": 2, "1h": 2, "30m": 2, "6h": 2, "3d": 2}, "SLOBudgetBurn ticket"},
+		"search-availability":   {1, map[string]float64{"5m": 0, "1h": 0, "30m": 0, "6h": 0, "3d": 0}, ""},
+		"search-fresh":          {0.9, map[string]float64{"2h": 0.5, "1d": 0.7}, "SLONoData ticket"},
+	}
+}
+
+// record writes the contract series of set into a store and returns an engine
+// over it. Grouped SLOs get a second, healthy group.
+func record(t *testing.T, set *slo.Set) *engine.Engine {
+	t.Helper()
+	st, err := store.Open("", store.Options{Replay: 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b := st.Batch()
+	put := func(name string, labels map[string]string, v float64, more ...string) {
+		l := store.Labels{store.Name: name}
+		maps.Copy(l, labels)
+		for i := 0; i < len(more); i += 2 {
+			l[more[i]] = more[i+1]
+		}
+		s, err := st.Series(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := now.Add(-2 * time.Hour); !at.After(now); at = at.Add(time.Minute) {
+			if err := b.Add(s, at, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range set.SLOs {
+		recordSLO(&set.SLOs[i], states()[set.SLOs[i].Name], put)
+	}
+	if err := b.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open(st, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func recordSLO(s *slo.SLO, now state, put func(name string, labels map[string]string, v float64, more ...string)) {
+	labels := s.SeriesLabels()
+	labels[slo.LabelSLO] = s.Name
+	groups := []string{""}
+	if len(s.GroupBy) > 0 {
+		groups = []string{"eu", "us"}
+	}
+	for i, g := range groups {
+		healthy := i > 0
+		if g != "" {
+			labels[s.GroupBy[0]] = g
+		}
+		put(slo.SeriesInfo, labels, 1)
+		put(slo.SeriesObjective, labels, s.Objective.Float())
+		put(slo.SeriesErrorBudget, labels, s.Budget.Float())
+		put(slo.SeriesEventsIncrement, labels, 50)
+		put(slo.SeriesBadIncrement, labels, 2)
+		left := now.left
+		if healthy {
+			left = 1
+		}
+		put(slo.SeriesBudgetRemaining, labels, left)
+		for w, burn := range now.burn {
+			if healthy {
+				burn = 0
+			}
+			put(slo.SeriesBurnRate, labels, burn, slo.LabelWindow, w)
+			put(slo.SeriesEventsSum, labels, 1000, slo.LabelWindow, w)
+			put(slo.SeriesBadSum, labels, 10, slo.LabelWindow, w)
+		}
+		if name, sev, ok := strings.Cut(now.alert, " "); ok && !healthy {
+			put("ALERTS", labels, 1, "alertname", name, slo.LabelSeverity, sev, "alertstate", "firing")
+		}
+	}
+}
+
+// result is the series of a query at its last step: their labels and values.
+func result(t *testing.T, e *engine.Engine, q jsonTarget, values map[string]string) []engine.Point {
+	t.Helper()
+	expr := choose(q.Expr, values)
+	if q.Instant {
+		ps, err := e.Query(context.Background(), expr, now)
+		if err != nil {
+			t.Fatalf("%s: %v", expr, err)
+		}
+		return ps
+	}
+	ss, err := e.QueryRange(context.Background(), expr, now.Add(-time.Hour), now, time.Minute)
+	if err != nil {
+		t.Fatalf("%s: %v", expr, err)
+	}
+	var out []engine.Point
+	for _, s := range ss {
+		out = append(out, engine.Point{Labels: s.Labels, V: s.Samples[len(s.Samples)-1].V})
+	}
+	return out
+}
+
+// Every query of every panel has data, no NaN, and the labels that its legend
+// and columns name.
+func TestEveryPanelHasData(t *testing.T) {
+	set := testSet()
+	e := record(t, set)
+	label := regexp.MustCompile(`\{\{(\w+)\}\}`)
+	for kind, d := range parse(t, generate(t, set, Options{})) {
+		values := everything()
+		if kind == "slo" {
+			values["slo"] = "checkout-availability"
+		}
+		for _, p := range d.all() {
+			for _, q := range p.Targets {
+				got := result(t, e, q, values)
+				if len(got) == 0 {
+					t.Errorf("%s: panel %q is empty: %s", kind, p.Title, choose(q.Expr, values))
+				}
+				for _, point := range got {
+					if math.IsNaN(point.V) {
+						t.Errorf("%s: panel %q: NaN at %s", kind, p.Title, point.Labels)
+					}
+					for _, m := range label.FindAllStringSubmatch(q.LegendFormat, -1) {
+						if point.Labels[m[1]] == "" && m[1] != "region" {
+							t.Errorf("%s: panel %q: legend %q, but labels are %s", kind, p.Title, q.LegendFormat, point.Labels)
+						}
+					}
+				}
+			}
+			if p.Type == "table" {
+				checkColumns(t, e, p, values)
+			}
+		}
+	}
+}
+
+// checkColumns wants the queries of a table to have one set of labels, or
+// Grafana would not join them to one row, and every column to exist.
+func checkColumns(t *testing.T, e *engine.Engine, p jsonPanel, values map[string]string) {
+	t.Helper()
+	fields := map[string]bool{"Time": true}
+	var labels []string
+	for i, q := range p.Targets {
+		name := "Value"
+		if len(p.Targets) > 1 {
+			name = "Value #" + q.RefID
+		}
+		fields[name] = true
+		for _, point := range result(t, e, q, values) {
+			have := slices.Sorted(maps.Keys(point.Labels))
+			if i == 0 && labels == nil {
+				labels = have
+			}
+			if !slices.Equal(labels, have) || q.Format != "table" || !q.Instant {
+				t.Errorf("table %q: query %s has labels %q, the first has %q", p.Title, q.RefID, have, labels)
+			}
+		}
+	}
+	for _, l := range labels {
+		fields[l] = true
+	}
+	organize := p.Transformations[len(p.Transformations)-1].Options
+	titles := slices.Collect(maps.Values(organize.RenameByName))
+	for f := range organize.RenameByName {
+		if !fields[f] {
+			t.Errorf("table %q: column %q shows %q, which no query has", p.Title, organize.RenameByName[f], f)
+		}
+	}
+	for f := range fields {
+		if _, shown := organize.RenameByName[f]; shown == organize.ExcludeByName[f] {
+			t.Errorf("table %q: field %q is shown: %t, hidden: %t", p.Title, f, shown, organize.ExcludeByName[f])
+		}
+	}
+	for _, o := range p.FieldConfig.Overrides {
+		if !slices.Contains(titles, o.Matcher.Options) {
+			t.Errorf("table %q: an override is for %q, which is no column", p.Title, o.Matcher.Options)
+		}
+	}
+}
+
+// Whichever SLO is chosen, its detail is full, but for alerts that do not fire
+// and tiers that it does not have.
+func TestDetailOfEverySLO(t *testing.T) {
+	set := testSet()
+	e := record(t, set)
+	tier := regexp.MustCompile(`tier (\d)`)
+	idle := []string{"pay-availability", "search-availability"} // burn nothing over their first window
+	d := parse(t, generate(t, set, Options{}))["slo"]
+	for _, s := range set.SLOs {
+		values := everything()
+		values["slo"] = s.Name
+		for _, p := range d.all() {
+			wantEmpty := p.Title == "Firing alerts" && states()[s.Name].alert == "" ||
+				p.Title == "Budget spent in" && slices.Contains(idle, s.Name)
+			if m := tier.FindStringSubmatch(p.Title); m != nil && m[1] > "1" && s.Name == "search-fresh" {
+				wantEmpty = true
+			}
+			for _, q := range p.Targets {
+				if got := result(t, e, q, values); (len(got) == 0) != wantEmpty {
+					t.Errorf("%s, panel %q: %d series, want none: %t\n%s", s.Name, p.Title, len(got), wantEmpty, choose(q.Expr, values))
+				}
+			}
+		}
+	}
+}
+
+// values runs query ref of the panel of that title with everything chosen and
+// returns the values by SLO, or by "" for a panel without SLOs.
+func values(t *testing.T, e *engine.Engine, d jsonDashboard, title, ref string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, p := range d.all() {
+		for _, q := range p.Targets {
+			if p.Title != title || q.RefID != ref {
+				continue
+			}
+			for _, point := range result(t, e, q, everything()) {
+				name := point.Labels[slo.LabelSLO]
+				if w := point.Labels[slo.LabelWindow]; w != "" {
+					name += " " + w
+				}
+				out[name] = fmt.Sprintf("%.6g", point.V)
+			}
+		}
+	}
+	return out
+}
+
+// The numbers are right: worked out by hand from states.
+func TestMeaning(t *testing.T) {
+	set := testSet()
+	e := record(t, set)
+	ds := parse(t, generate(t, set, Options{}))
+	f := func(kind, title, ref string, want map[string]string) {
+		t.Helper()
+		if diff := cmp.Diff(want, values(t, e, ds[kind], title, ref)); diff != "" {
+			t.Errorf("%s, panel %q, query %s (-want +got):\n%s", kind, title, ref, diff)
+		}
+	}
+	one := func(v string) map[string]string { return map[string]string{"": v} }
+	f("executive", "Promises kept", "A", one("0.833333"))
+	f("executive", "SLOs", "A", one("6"))
+	f("executive", "Budget exhausted", "A", one("1"))
+	f("executive", "Budget at risk", "A", one("2"))
+	f("executive", "Alerting now", "A", one("3"))
+	f("executive", "Without telemetry", "A", one("1"))
+	f("oncall", "Paging", "A", one("1"))
+	f("oncall", "Ticketing", "A", one("2"))
+	f("oncall", "Burning", "A", one("3"))
+	// Budget left * window / burn rate: 0.75 * 30 d / 3, 0.1 * (365.2425/12) d / 2.
+	f("oncall", "Burning SLOs, the most urgent first", "A",
+		map[string]string{"checkout-availability": "0", "checkout-latency": "648000", "pay-by-region": "131487"})
+	// The ticket-only SLO counts over its own first window: 0.9 * 7 d / 0.7.
+	f("executive", "Health by service and team", "E", map[string]string{
+		"checkout-availability": "0", "checkout-latency": "648000", "pay-by-region": "131487", "search-fresh": "777600",
+	})
+	// Every burn rate over 0 against 14.4 for 30 days and 0.02 * (365.2425/12) d / 1 h for a month; the ticket-only
+	// SLO's first tier is the last of its profile: 0.1 * 7 d / 1 d is below the least, 1.5.
+	f("oncall", "Burn rate against tier 1 (page, 1h and 5m; or ticket, 1d and 2h)", "A", map[string]string{
+		"checkout-availability 1h": "1.38889", "checkout-latency 1h": "0.208333", "pay-availability 1h": "0",
+		"pay-by-region 1h": "0.136895", "search-availability 1h": "0", "search-fresh 1d": "0.466667",
+	})
+}
+
+// A low objective must not ask for more bad events than MaxErrorRatio: for 95 %, 14.4 would be an error ratio of 0.72, so 0.5 / 0.05 holds.
+func TestThresholdIsCapped(t *testing.T) {
+	set := testSet()
+	set.SLOs = set.SLOs[:1]
+	set.SLOs[0].Objective, set.SLOs[0].Budget = "0.95", "0.05"
+	e := record(t, set)
+	for _, p := range parse(t, generate(t, set, Options{}))["slo"].all() {
+		if !strings.HasPrefix(p.Title, "Burn rate and threshold of tier 1") {
+			continue
+		}
+		v := everything()
+		v["slo"] = set.SLOs[0].Name
+		got := result(t, e, p.Targets[2], v)
+		if len(got) != 1 || math.Abs(got[0].V-10) > 1e-9 {
+			t.Errorf("threshold is %v, want 10", got)
+		}
+	}
+}
