@@ -68,10 +68,10 @@ func TestZeroBudget(t *testing.T) {
 		f("reset", within(tier.Reset(b, 0.5, time.Minute)).Seconds(), tier.Short.Seconds())
 		one, none := Count{1, 1000}, Count{0, 1000}
 		for _, e := range []Evidence{nil, Poisson{0.001}, WilsonHilferty{3.09}, Anscombe{AnscombeC}} {
-			if !tier.Fires(b, e, one, one, one) {
+			if !tier.Fires(b, e, one, one, one, false) {
 				t.Errorf("%v, evidence %v: one bad event does not fire", tier.Long, e)
 			}
-			if tier.Fires(b, e, none, none, none) {
+			if tier.Fires(b, e, none, none, none, false) {
 				t.Errorf("%v, evidence %v: no bad event fires", tier.Long, e)
 			}
 		}

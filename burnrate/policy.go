@@ -45,6 +45,8 @@ type Evaluator struct {
 	budget   Budget
 	evidence Evidence
 	legs     []leg
+	// whether the alerts fired at the tick before
+	page, ticket bool
 }
 
 // leg is a Tier with its threshold worked out and its windows in ticks.
@@ -52,6 +54,7 @@ type leg struct {
 	page                  bool
 	threshold             float64
 	long, short, recovery int
+	hold, held            int // ticks that the condition must go on holding, and for how many it has held
 }
 
 // NewEvaluator returns an evaluator of the policy. It keeps no part of p.Tiers. It fails if the policy
@@ -87,26 +90,43 @@ func newLeg(t Tier, b Budget, tick time.Duration) (l leg, err error) {
 		return l, err
 	}
 	if t.Recovery > 0 {
-		l.recovery, err = ticksOf(t.Recovery, tick)
+		if l.recovery, err = ticksOf(t.Recovery, tick); err != nil {
+			return l, err
+		}
+	}
+	if t.For > 0 {
+		l.hold, err = ticksOf(t.For, tick)
 	}
 	return l, err
 }
 
 // Tick ends a tick in which bad of total events were bad, and tells whether the policy now pages and
 // whether it opens a ticket. Windows that reach back before the first tick see no events there.
-// It answers as Tier.Fires does on the counts of the windows, and allocates nothing.
+// It answers as Tier.Fires does on the counts of the windows, once that has held for Tier.For, and
+// allocates nothing.
 func (e *Evaluator) Tick(bad, total uint64) (page, ticket bool) {
 	e.tracker.Tick(bad, total)
 	for i := range e.legs {
 		l := &e.legs[i]
-		if l.page && page || !l.page && ticket {
+		if l.hold == 0 && (l.page && page || !l.page && ticket) {
 			continue
 		}
-		if e.fires(l) {
+		if l.holds(e.fires(l)) {
 			page, ticket = page || l.page, ticket || !l.page
 		}
 	}
+	e.page, e.ticket = page, ticket
 	return page, ticket
+}
+
+// holds tells whether a condition that holds now, or not, has held long enough.
+func (l *leg) holds(now bool) bool {
+	if !now {
+		l.held = 0
+		return false
+	}
+	l.held++
+	return l.held > l.hold
 }
 
 // fires is Tier.Fires on the tracker, cheapest refusal first.
@@ -116,5 +136,8 @@ func (e *Evaluator) fires(l *leg) bool {
 	}
 	long := e.tracker.sum(l.long)
 	return above(l.threshold, long) && enough(e.evidence, e.budget, long) &&
-		!(l.recovery > 0 && Recovered(l.threshold, e.tracker.sum(l.recovery)))
+		(l.recovery == 0 || burning(l.threshold, e.tracker.sum(l.recovery), e.firing(l)))
 }
+
+// firing tells whether the alert of a leg fired at the tick before.
+func (e *Evaluator) firing(l *leg) bool { return l.page && e.page || !l.page && e.ticket }

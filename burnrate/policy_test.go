@@ -26,6 +26,7 @@ func TestEvaluatorIsFires(t *testing.T) {
 		}
 		volume := rapid.SampledFrom([]uint64{0, 3, 100, 1e6}).Draw(t, "volume")
 		var history [][2]uint64
+		before := map[Severity]bool{}
 		for range 12 {
 			ratio := rapid.SampledFrom([]float64{0, 0, 0.001, 0.01, 0.1, 0.5, 1}).Draw(t, "ratio")
 			for range rapid.IntRange(1, 20).Draw(t, "ticks") {
@@ -36,13 +37,14 @@ func TestEvaluatorIsFires(t *testing.T) {
 				want := map[Severity]bool{}
 				for _, tier := range p.Tiers {
 					sum := func(w time.Duration) Count { return naive(history, int(w/m)) }
-					if tier.Fires(b, p.Evidence, sum(tier.Long), sum(tier.Short), sum(tier.Recovery)) {
+					if tier.Fires(b, p.Evidence, sum(tier.Long), sum(tier.Short), sum(tier.Recovery), before[tier.Severity]) {
 						want[tier.Severity] = true
 					}
 				}
 				if page != want[Page] || ticket != want[Ticket] {
 					t.Fatalf("tick %d: got page %v ticket %v, want %v", len(history), page, ticket, want)
 				}
+				before = want
 			}
 		}
 	})
@@ -134,5 +136,65 @@ func BenchmarkEvaluatorTick(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		e.Tick(1, 1000)
+	}
+}
+
+// TestStrayErrorsDoNotPageAgain checks the gap between beginning and ending:
+// after an outage and its recovery a single error pages nobody, although the
+// long windows still hold.
+func TestStrayErrorsDoNotPageAgain(t *testing.T) {
+	e, err := NewEvaluator(DefaultPolicy(), ForObjective(0.999, 30*day), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, on := 0, false
+	for minute := range 12 * 60 {
+		bad := uint64(0)
+		switch {
+		case minute >= 360 && minute < 400:
+			bad = 60 // an outage of 40 minutes at one request a second
+		case minute > 400 && minute%7 == 0:
+			bad = 1
+		}
+		page, _ := e.Tick(bad, 60)
+		if page && !on {
+			pages++
+		}
+		on = page
+	}
+	if pages != 1 {
+		t.Errorf("paged %d times for one outage, want once", pages)
+	}
+}
+
+// TestFor checks that a tier with For fires that much later than one without,
+// and forgets when the condition breaks.
+func TestFor(t *testing.T) {
+	b := ForObjective(0.999, 30*day)
+	tier := Tier{Severity: Page, Long: 10 * time.Minute, Short: 10 * time.Minute, Floor: 1, For: 5 * time.Minute}
+	e, err := NewEvaluator(Policy{Tiers: []Tier{tier}}, b, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	firstPage := func(bad func(minute int) uint64) int {
+		for i := range 100 {
+			if page, _ := e.Tick(bad(i), 1000); page {
+				return i
+			}
+		}
+		return -1
+	}
+	if got := firstPage(func(int) uint64 { return 1000 }); got != 5 {
+		t.Errorf("total outage pages at tick %d, want 5", got)
+	}
+	if d, ok := tier.Detect(b, 1); !ok || d != 5*time.Minute+600*time.Millisecond {
+		t.Errorf("Detect is %v, %v, want 5m0.6s", d, ok)
+	}
+	e, err = NewEvaluator(Policy{Tiers: []Tier{{Severity: Page, Long: time.Minute, Short: time.Minute, Floor: 1, For: 5 * time.Minute}}}, b, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := firstPage(func(i int) uint64 { return uint64(min(i%5, 1)) * 1000 }); got != -1 {
+		t.Errorf("four bad minutes in five page at tick %d, want never", got)
 	}
 }

@@ -43,7 +43,7 @@ func TestScenarioAgainstClosedForms(t *testing.T) {
 	fast := WorkbookTiers()[0]
 	f(Policy{Tiers: []Tier{fast}}, fast, 0.15, 10*time.Minute) // figure 5-6
 	slow := WorkbookTiers()[1]
-	f(WorkbookPolicy(), Tier{Page, slow.Long, slow.Short, 0, slow.Share, 0, 1}, 0.01, 6*time.Hour)
+	f(WorkbookPolicy(), Tier{Severity: Page, Long: slow.Long, Short: slow.Short, Share: slow.Share, Cap: 1}, 0.01, 6*time.Hour)
 	f(DefaultPolicy(), DefaultTiers()[2], 0.0065, 12*time.Hour)
 }
 

@@ -25,12 +25,16 @@ type Tier struct {
 	Severity Severity
 	Long     time.Duration
 	Short    time.Duration // in (0, Long]; Long itself means a single window
-	// Recovery is a window that silences the tier once it proves recovery (see Recovered); 0 means none.
+	// Recovery is a window that must burn for the tier to begin, and that ends it once it proves recovery (see
+	// Fires and Recovered); 0 means none.
 	// It makes sense below Short only.
 	Recovery time.Duration
 	Share    float64 // share of the period's budget spent in Long, in [0, 1]
 	Floor    float64 // lowest useful factor; keeps short periods from alerting on noise
 	Cap      float64 // highest threshold, in [0, 1]; 0 means DefaultCap, 1 means none
+	// For is how long the condition must hold before the tier fires, as for in a Prometheus alert rule. Plimsoll's
+	// tiers have none: the short window does its work sooner. Fires does not know it, since it takes state.
+	For time.Duration
 }
 
 // DefaultTiers returns Plimsoll's tiers, fastest first. They fit any period: the factors follow from
@@ -67,6 +71,8 @@ func (t Tier) Check() error {
 		return fmt.Errorf("want 0 < short <= long, have short %v and long %v", t.Short, t.Long)
 	case t.Recovery < 0 || t.Recovery >= t.Short:
 		return fmt.Errorf("want 0 <= recovery < short, have recovery %v and short %v", t.Recovery, t.Short)
+	case t.For < 0:
+		return fmt.Errorf("want for of at least 0, have %v", t.For)
 	case !(t.Share >= 0 && t.Share <= 1):
 		return fmt.Errorf("want a share in [0, 1], have %v", t.Share)
 	case !(t.Floor >= 0) || math.IsInf(t.Floor, 1):
@@ -100,9 +106,13 @@ func (t Tier) Threshold(b Budget) float64 {
 func (t Tier) Reachable(b Budget) bool { return t.Threshold(b) < 1 }
 
 // Detect returns the time from the start of an error ratio to the alert, and false if it never fires.
-// It is DetectionTime of the long window, which fires no earlier than the short one.
+// It is DetectionTime of the long window, which fires no earlier than the short one, plus For.
 func (t Tier) Detect(b Budget, ratio float64) (time.Duration, bool) {
-	return DetectionTime(t.Long, t.Threshold(b), ratio)
+	d, ok := DetectionTime(t.Long, t.Threshold(b), ratio)
+	if !ok {
+		return 0, false
+	}
+	return d + t.For, true
 }
 
 // Reset returns the time from the end of an outage to the end of the alert: the earliest of ResetTime
@@ -111,7 +121,7 @@ func (t Tier) Detect(b Budget, ratio float64) (time.Duration, bool) {
 // ratio is below half of the threshold; with few events the alert ends with the short window.
 func (t Tier) Reset(b Budget, ratio float64, outage time.Duration) (time.Duration, bool) {
 	threshold := t.Threshold(b)
-	if _, fired := ResetTime(t.Long, threshold, ratio, outage); !fired {
+	if d, fired := t.Detect(b, ratio); !fired || outage < d {
 		return 0, false
 	}
 	reset, ok := ResetTime(t.Short, threshold, ratio, outage)
@@ -122,13 +132,23 @@ func (t Tier) Reset(b Budget, ratio float64, outage time.Duration) (time.Duratio
 }
 
 // Fires tells whether the tier fires on the counts of its three windows: both error ratios are above
-// Threshold, the long window is evidence, and the recovery window does not prove recovery.
-// A nil evidence asks for none; recovery is ignored by a tier without a recovery window.
+// Threshold, the long window is evidence, and the recovery window agrees. While the alert is not firing, that
+// window must itself be above Threshold; once it fires, it ends only when Recovered proves recovery. The gap
+// between the two keeps stray errors after an outage from paging again.
+// A nil evidence asks for none; recovery and firing are ignored by a tier without a recovery window.
 // The comparison is Bad > Threshold*Total in float64, as generated rules have it: no events never fire.
-func (t Tier) Fires(b Budget, e Evidence, long, short, recovery Count) bool {
+func (t Tier) Fires(b Budget, e Evidence, long, short, recovery Count, firing bool) bool {
 	threshold := t.Threshold(b)
-	return above(threshold, long) && above(threshold, short) &&
-		enough(e, b, long) && !(t.Recovery > 0 && Recovered(threshold, recovery))
+	return above(threshold, long) && above(threshold, short) && enough(e, b, long) &&
+		(t.Recovery == 0 || burning(threshold, recovery, firing))
+}
+
+// burning tells whether the recovery window lets a tier fire.
+func burning(threshold float64, recovery Count, firing bool) bool {
+	if firing {
+		return !Recovered(threshold, recovery)
+	}
+	return above(threshold, recovery)
 }
 
 // Recovered tells whether c proves that the error ratio has fallen below half of the threshold:

@@ -52,7 +52,7 @@ func TestThreshold(t *testing.T) {
 func TestReachableMeansBelowMaxBurn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := Budget{30 * day, rapid.Float64Range(0, 1).Draw(t, "budget")}
-		tier := Tier{Page, time.Hour, time.Minute, 0, 0, rapid.Float64Range(0.1, 2000).Draw(t, "factor"), 1}
+		tier := Tier{Severity: Page, Long: time.Hour, Short: time.Minute, Floor: rapid.Float64Range(0.1, 2000).Draw(t, "factor"), Cap: 1}
 		if got, want := tier.Reachable(b), tier.Floor < b.MaxBurn(); got != want && math.Abs(tier.Floor*b.Ratio-1) > 1e-12 {
 			t.Fatalf("got %v, want %v", got, want)
 		}
@@ -119,7 +119,7 @@ func TestFiresIgnoresNaN(t *testing.T) {
 	b, bad := ForObjective(0.999, 30*day), Count{100, 100}
 	nan := Count{math.NaN(), 100}
 	for _, tier := range DefaultTiers() {
-		if !tier.Fires(b, nil, bad, bad, bad) || tier.Fires(b, nil, nan, bad, bad) || tier.Fires(b, nil, bad, nan, bad) {
+		if !tier.Fires(b, nil, bad, bad, bad, false) || tier.Fires(b, nil, nan, bad, bad, false) || tier.Fires(b, nil, bad, nan, bad, false) {
 			t.Errorf("%v: want a total outage to fire and NaN not to", tier.Long)
 		}
 	}
@@ -131,7 +131,7 @@ func FuzzTier(f *testing.F) {
 	f.Add(1.0, 0.0, 1.0, 1.0, 1.0, int64(1), int64(1))
 	f.Add(math.Inf(1), math.NaN(), -1.0, 0.0, 0.0, int64(math.MaxInt64), int64(-1))
 	f.Fuzz(func(t *testing.T, share, floor, limit, ratio, e float64, long, short int64) {
-		tier := Tier{Page, time.Duration(long), time.Duration(short), 0, share, floor, limit}
+		tier := Tier{Severity: Page, Long: time.Duration(long), Short: time.Duration(short), Share: share, Floor: floor, Cap: limit}
 		b := Budget{30 * day, ratio}
 		if tier.Check() != nil || b.Check() != nil || !(e >= 0 && e <= 1) {
 			_, _ = tier.Detect(b, e)
