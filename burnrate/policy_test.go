@@ -153,7 +153,7 @@ func TestStrayErrorsDoNotPageAgain(t *testing.T) {
 		switch {
 		case minute >= 360 && minute < 400:
 			bad = 60 // an outage of 40 minutes at one request a second
-		case minute > 400 && minute%7 == 0:
+		case minute == 415:
 			bad = 1
 		}
 		page, _ := e.Tick(bad, 60)
