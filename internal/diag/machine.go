@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 )
 
@@ -53,11 +54,23 @@ func GitHub(w io.Writer, l List) error {
 }
 
 func data(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(printable(s))
 }
 
 func property(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(printable(s))
+}
+
+// m is a JSON object.
+type m = map[string]any
+
+// physical returns the SARIF form of n characters at p.
+func physical(p Pos, n int) m {
+	out := m{"artifactLocation": m{"uri": (&url.URL{Path: p.File}).EscapedPath()}}
+	if p.Line > 0 {
+		out["region"] = m{"startLine": p.Line, "startColumn": p.Col, "endColumn": p.Col + n}
+	}
+	return out
 }
 
 // SARIF writes l as a SARIF 2.1.0 log with one run, which code scanning
@@ -66,7 +79,6 @@ func SARIF(w io.Writer, l List, version string) error {
 	type text struct {
 		Text string `json:"text"`
 	}
-	type m = map[string]any
 	rules, seen := []m{}, map[Code]int{}
 	results := []m{}
 	for _, d := range l {
@@ -74,19 +86,19 @@ func SARIF(w io.Writer, l List, version string) error {
 			seen[d.Code] = len(rules)
 			rules = append(rules, m{"id": d.Code, "shortDescription": text{d.Code.Title()}, "helpUri": d.Code.URL()})
 		}
-		place := m{"artifactLocation": m{"uri": d.Pos.File}}
-		if d.Pos.Line > 0 {
-			place["region"] = m{"startLine": d.Pos.Line, "startColumn": d.Pos.Col, "endColumn": d.Pos.Col + d.Len}
-		}
 		msg := d.Msg
 		if d.Hint != "" {
 			msg += "\nHint: " + d.Hint
 		}
-		results = append(results, m{
+		result := m{
 			"ruleId": d.Code, "ruleIndex": seen[d.Code], "message": text{msg},
 			"level":     [...]string{"note", "warning", "error"}[d.Sev],
-			"locations": []m{{"physicalLocation": place}},
-		})
+			"locations": []m{{"physicalLocation": physical(d.Pos, d.Len)}},
+		}
+		if r := d.Related; r != nil {
+			result["relatedLocations"] = []m{{"physicalLocation": physical(r.Pos, 1), "message": text{r.Msg}}}
+		}
+		results = append(results, result)
 	}
 	return encode(w, m{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",

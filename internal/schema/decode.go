@@ -22,14 +22,46 @@ type Reader interface {
 // is ready.
 type Decoder struct {
 	plans map[reflect.Type]*plan
+	doc   decoding
+}
+
+// decoding is the state of one call of Decode.
+type decoding struct {
+	diags     diag.List
+	path      []level  // from the document to the present struct
+	misplaced []string // paths of fields that were written at another level
+	missing   []absence
+	strange   int // number of unknown fields
+}
+
+// maxHints is how many unknown fields of a document are compared with all
+// others: behind them the document is of another kind altogether.
+const maxHints = 100
+
+// level is one struct on the way to the present one.
+type level struct {
+	name string
+	plan *plan
+	set  []bool // fields that are written, or meant by a misspelt or misplaced key
+}
+
+// absence is the finding that the field at path is missing.
+type absence struct {
+	path string
+	diag diag.Diag
 }
 
 // Decode reads v into the struct that into points to and returns everything
 // that is wrong. Fields that could be read are set even when others are wrong.
 func (d *Decoder) Decode(v yamlsrc.Value, into any) diag.List {
-	var l diag.List
-	d.structure(v, reflect.ValueOf(into).Elem(), "the document", &l)
-	return l
+	d.doc = decoding{}
+	d.structure(v, reflect.ValueOf(into).Elem(), "the document", v)
+	for _, a := range d.doc.missing {
+		if !slices.ContainsFunc(d.doc.misplaced, func(p string) bool { return p == a.path || strings.HasPrefix(p, a.path+".") }) {
+			d.doc.diags.Add(a.diag)
+		}
+	}
+	return d.doc.diags
 }
 
 func (d *Decoder) plan(t reflect.Type) *plan {
@@ -44,90 +76,149 @@ func (d *Decoder) plan(t reflect.Type) *plan {
 	return p
 }
 
-func (d *Decoder) structure(v yamlsrc.Value, into reflect.Value, name string, l *diag.List) {
+func (d *Decoder) add(x diag.Diag) { d.doc.diags.Add(x) }
+
+// path returns the dotted path of a field of the level at index n.
+func (d *Decoder) path(n int, field string) string {
+	var words []string
+	for _, l := range d.doc.path[1 : n+1] {
+		words = append(words, l.name)
+	}
+	return strings.Join(append(words, field), ".")
+}
+
+// structure reads v into a struct. What is missing is reported at key.
+func (d *Decoder) structure(v yamlsrc.Value, into reflect.Value, name string, key yamlsrc.Value) {
 	p := d.plan(into.Type())
 	if p.at >= 0 {
 		into.Field(p.at).Set(reflect.ValueOf(v))
 	}
 	if v.Kind() != yamlsrc.Mapping {
-		l.Add(v.Error(diag.WrongType, fmt.Sprintf("want %s to be a mapping, have %s", name, v.Kind()), "fields: "+list(p.names, "and")))
+		d.add(v.Error(diag.WrongType, fmt.Sprintf("want %s to be a mapping, have %s", name, v.Kind()), "fields: "+list(p.names, "and")))
 		return
 	}
 	fields, fl := v.Fields()
-	*l = append(*l, fl...)
-	set := make([]bool, len(p.fields)) // written, or meant by a misspelt key
+	d.doc.diags = append(d.doc.diags, fl...)
+	here := level{strings.TrimPrefix(name, itemOf), p, make([]bool, len(p.fields))}
+	d.doc.path = append(d.doc.path, here)
 	for _, f := range fields {
-		i, known := p.index[f.Name]
-		if !known {
-			if i := d.unknown(p, f, l); i >= 0 {
-				set[i] = true
-			}
+		if i, known := p.index[f.Name]; known {
+			here.set[i] = true
+		}
+	}
+	strange := false
+	for _, f := range fields {
+		if i, known := p.index[f.Name]; known {
+			d.field(f, p.fields[i], into)
 			continue
 		}
-		set[i] = true
-		d.field(f, p.fields[i], into, l)
+		meant := d.unknown(p, f)
+		strange = strange || meant < 0
+		if meant < 0 || here.set[meant] {
+			continue
+		}
+		here.set[meant] = true
+		if t := elem(p.fields[meant].typ); t.Kind() == reflect.Struct && !isReader(t) && f.Value.Kind() == yamlsrc.Mapping {
+			d.field(f, p.fields[meant], into)
+		}
 	}
-	p.missing(v, set, name, l)
+	d.missing(key, here, name)
+	d.groups(key, here, name, fields, strange)
+	d.doc.path = d.doc.path[:len(d.doc.path)-1]
 }
 
-func (d *Decoder) field(f yamlsrc.Field, x field, into reflect.Value, l *diag.List) {
+func (d *Decoder) field(f yamlsrc.Field, x field, into reflect.Value) {
 	if f.Value.Kind() == yamlsrc.Null {
-		l.Add(f.Key.Error(diag.WrongType, fmt.Sprintf("%s has no value", x.name), "give it a value or remove the key"))
+		d.add(f.Key.Error(diag.WrongType, fmt.Sprintf("%s has no value", x.name), "give it a value or remove the key"))
 		return
 	}
-	d.value(f.Value, into.Field(x.index), x, l)
+	d.value(f.Value, into.Field(x.index), x, x.name, f.Key)
 }
 
-func (d *Decoder) value(v yamlsrc.Value, into reflect.Value, x field, l *diag.List) {
+func (d *Decoder) value(v yamlsrc.Value, into reflect.Value, x field, name string, key yamlsrc.Value) {
 	switch t := into.Type(); {
 	case isReader(t):
-		*l = append(*l, into.Addr().Interface().(Reader).Read(v, x.rule)...)
+		d.doc.diags = append(d.doc.diags, into.Addr().Interface().(Reader).Read(v, x.rule)...)
 	case t.Kind() == reflect.Pointer:
 		into.Set(reflect.New(t.Elem()))
-		d.value(v, into.Elem(), x, l)
+		d.value(v, into.Elem(), x, name, key)
 	case t.Kind() == reflect.Slice:
-		d.sequence(v, into, x, l)
+		d.sequence(v, into, x)
 	case t.Kind() == reflect.Struct:
-		d.structure(v, into, x.name, l)
+		d.structure(v, into, name, key)
 	default:
 		panic(fmt.Sprintf("schema: cannot decode %s", t))
 	}
 }
 
-func (d *Decoder) sequence(v yamlsrc.Value, into reflect.Value, x field, l *diag.List) {
+// itemOf starts the name of an element of a list.
+const itemOf = "an item of "
+
+func (d *Decoder) sequence(v yamlsrc.Value, into reflect.Value, x field) {
 	if v.Kind() != yamlsrc.Sequence {
-		l.Add(v.Error(diag.WrongType, fmt.Sprintf("want %s to be a list, have %s", x.name, v.Kind()), fmt.Sprintf("write %s: [...]", x.name)))
+		d.add(v.Error(diag.WrongType, fmt.Sprintf("want %s to be a list, have %s", x.name, v.Kind()), fmt.Sprintf("write %s: [...]", x.name)))
 		return
 	}
 	items := v.Items()
+	if x.required && len(items) == 0 {
+		d.add(v.Error(diag.MissingField, x.name+" is an empty list", "add at least one item"))
+	}
 	out := reflect.MakeSlice(into.Type(), len(items), len(items))
 	for i, e := range items {
 		if e.Kind() == yamlsrc.Null {
-			l.Add(e.Error(diag.WrongType, fmt.Sprintf("an item of %s has no value", x.name), "remove the dash or give it a value"))
+			d.add(e.Error(diag.WrongType, fmt.Sprintf("an item of %s has no value", x.name), "remove the dash or give it a value"))
 			continue
 		}
-		d.value(e, out.Index(i), x, l)
+		d.value(e, out.Index(i), x, itemOf+x.name, e)
 	}
 	into.Set(out)
 }
 
 // unknown reports a key that the struct does not have and returns the index of
-// the field that was probably meant, or -1.
-func (d *Decoder) unknown(p *plan, f yamlsrc.Field, l *diag.List) int {
+// the field of the same struct that was probably meant, or -1.
+func (d *Decoder) unknown(p *plan, f yamlsrc.Field) int {
 	e := f.Key.Error(diag.UnknownField, fmt.Sprintf("unknown field %q", f.Name), "")
 	meant := -1
+	d.doc.strange++
+	if d.doc.strange > maxHints {
+		d.add(e)
+		return meant
+	}
 	if s := Closest(f.Name, p.names); s != "" {
 		e.Hint, meant = fmt.Sprintf("did you mean %q?", s), p.index[s]
-	} else if path := d.below(p, f.Name, 3); path != "" {
-		e.Hint = fmt.Sprintf("it belongs to %s", path)
+	} else if path := d.elsewhere(p, f.Name); path != "" {
+		d.doc.misplaced = append(d.doc.misplaced, path)
+		e.Hint = "it belongs to " + strings.TrimSuffix(path, "."+f.Name)
+		if path == f.Name {
+			e.Hint = "it belongs to the document itself, without indentation"
+		}
 	} else {
 		e.Hint = "fields here: " + list(p.names, "and")
 	}
-	l.Add(e)
+	d.add(e)
 	return meant
 }
 
-// below returns the path of a field of this name deeper in the struct, or "".
+// elsewhere returns the path of a field of this name below the present struct,
+// else above it, else "".
+func (d *Decoder) elsewhere(p *plan, name string) string {
+	top := len(d.doc.path) - 1
+	if s := d.below(p, name, 3); s != "" {
+		return d.path(top, s+"."+name)
+	}
+	for n := top - 1; n >= 0; n-- {
+		if _, ok := d.doc.path[n].plan.index[name]; ok {
+			return d.path(n, name)
+		}
+		if s := d.below(d.doc.path[n].plan, name, 3); s != "" {
+			return d.path(n, s+"."+name)
+		}
+	}
+	return ""
+}
+
+// below returns the path of the struct deeper in p that has a field of this
+// name, or "".
 func (d *Decoder) below(p *plan, name string, depth int) string {
 	if depth == 0 {
 		return ""
@@ -148,37 +239,49 @@ func (d *Decoder) below(p *plan, name string, depth int) string {
 	return ""
 }
 
-// missing reports required fields and groups that are not set.
-func (p *plan) missing(v yamlsrc.Value, set []bool, name string, l *diag.List) {
-	for i, x := range p.fields {
-		if x.required && !set[i] {
-			l.Add(v.Error(diag.MissingField, fmt.Sprintf("%s has no field %q", name, x.name), p.example(x)))
-		}
-	}
-	for _, g := range p.groups {
-		var have []string
-		for _, n := range g.names {
-			if set[p.index[n]] {
-				have = append(have, n)
-			}
-		}
-		switch {
-		case len(have) == 0 && g.exact:
-			l.Add(v.Error(diag.OneOf, fmt.Sprintf("%s needs one of %s", name, list(g.names, "or")), ""))
-		case len(have) == 0:
-			l.Add(v.Error(diag.OneOf, fmt.Sprintf("%s needs at least one of %s", name, list(g.names, "or")), ""))
-		case len(have) > 1 && g.exact:
-			l.Add(v.Error(diag.OneOf, fmt.Sprintf("%s has %s, but only one of them can be set", name, list(have, "and")), "remove all but one"))
+// missing notes the required fields that are not set.
+func (d *Decoder) missing(key yamlsrc.Value, here level, name string) {
+	for i, x := range here.plan.fields {
+		if x.required && !here.set[i] {
+			path := d.path(len(d.doc.path)-1, x.name)
+			d.doc.missing = append(d.doc.missing, absence{path, key.Error(diag.MissingField, fmt.Sprintf("%s has no field %q", name, x.name), x.example())})
 		}
 	}
 }
 
-func (p *plan) example(x field) string {
+// groups reports groups of which too few or too many fields are set. With a
+// strange key beside them, none is not reported: that key may mean one.
+func (d *Decoder) groups(key yamlsrc.Value, here level, name string, fields []yamlsrc.Field, strange bool) {
+	for _, g := range here.plan.groups {
+		var have []string
+		var keys []yamlsrc.Value
+		for _, f := range fields {
+			if slices.Contains(g.names, f.Name) {
+				have, keys = append(have, f.Name), append(keys, f.Key)
+			}
+		}
+		meant := slices.ContainsFunc(g.names, func(n string) bool { return here.set[here.plan.index[n]] })
+		switch {
+		case len(have) > 1 && g.exact:
+			e := keys[1].Error(diag.OneOf, fmt.Sprintf("%s has %s, but only one of them can be set", name, list(have, "and")), "remove all but one")
+			e.Related = &diag.Related{Pos: keys[0].Pos(), Msg: "the other one"}
+			d.add(e)
+		case len(have) > 0 || meant || strange:
+		case g.exact:
+			d.add(key.Error(diag.OneOf, fmt.Sprintf("%s needs one of %s", name, list(g.names, "or")), ""))
+		default:
+			d.add(key.Error(diag.OneOf, fmt.Sprintf("%s needs at least one of %s", name, list(g.names, "or")), ""))
+		}
+	}
+}
+
+// example says how to write the field.
+func (x field) example() string {
 	if len(x.rule.Enum) > 0 {
 		return fmt.Sprintf("add %s: one of %s", x.name, list(x.rule.Enum, "or"))
 	}
 	doc, _, _ := strings.Cut(x.doc, ". ")
-	return fmt.Sprintf("add %s: %s", x.name, strings.TrimSuffix(doc, "."))
+	return fmt.Sprintf("add %s: ... (%s)", x.name, strings.TrimSuffix(doc, "."))
 }
 
 // list joins words: "a, b and c".
@@ -193,9 +296,9 @@ func list(words []string, last string) string {
 // Letter case and the signs - and _ do not count; otherwise up to two edits, and
 // no more than a third of the length of s.
 func Closest(s string, candidates []string) string {
-	best, bestD := "", min(2, len(s)/3)+1
+	best, bestD, folded := "", min(2, len(s)/3)+1, fold(s)
 	for _, c := range candidates {
-		if d := distance(fold(s), fold(c)); d < bestD || d == bestD && best != "" && c < best {
+		if d := distance(folded, fold(c)); d < bestD || d == bestD && best != "" && c < best {
 			best, bestD = c, d
 		}
 	}
@@ -203,14 +306,18 @@ func Closest(s string, candidates []string) string {
 }
 
 func fold(s string) string {
-	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s))
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(s), "-", ""), "_", "")
 }
 
 // distance is the optimal string alignment distance in bytes: insertions,
-// deletions, replacements and swaps of neighbours.
+// deletions, replacements and swaps of neighbours; 64 when it is above 2 for
+// the lengths alone.
 func distance(a, b string) int {
 	if a == b {
 		return 0
+	}
+	if d := len(a) - len(b); d > 2 || d < -2 {
+		return 64
 	}
 	if len(a) > 64 || len(b) > 64 {
 		return 64

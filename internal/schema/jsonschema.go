@@ -19,6 +19,9 @@ func JSONSchema(t reflect.Type) map[string]any {
 		props[x.name] = m
 		if x.required {
 			required = append(required, x.name)
+			if m["type"] == "array" {
+				m["minItems"] = 1
+			}
 		}
 	}
 	out := map[string]any{"type": "object", "properties": props, "additionalProperties": false}

@@ -18,7 +18,7 @@ type Labels struct {
 // Label is one entry of Labels.
 type Label struct {
 	Name, Value string
-	At          yamlsrc.Value
+	Key, At     yamlsrc.Value // places of name and value
 }
 
 const labelPattern = `^[a-zA-Z_][a-zA-Z0-9_]{0,62}$`
@@ -41,7 +41,7 @@ func (m *Labels) Read(v yamlsrc.Value, _ Rule) diag.List {
 		case len(f.Value.Text()) > maxLabelValue:
 			l.Add(f.Value.Error(diag.BadLabel, fmt.Sprintf("the value of label %s has more than %d bytes", f.Name, maxLabelValue), ""))
 		default:
-			m.V = append(m.V, Label{f.Name, f.Value.Text(), f.Value})
+			m.V = append(m.V, Label{f.Name, f.Value.Text(), f.Key, f.Value})
 		}
 	}
 	return l

@@ -51,7 +51,11 @@ func wantString(v yamlsrc.Value) diag.List {
 	case yamlsrc.Bool, yamlsrc.Number:
 		return diag.List{v.Error(diag.WrongType, fmt.Sprintf("want a string, have %s", k), fmt.Sprintf("write %q in quotes", v.Text()))}
 	default:
-		return diag.List{v.Error(diag.WrongType, fmt.Sprintf("want a string, have %s", k), "")}
+		hint := ""
+		if v.Flow() {
+			hint = "a value that starts with { or [ needs quotes to be a string"
+		}
+		return diag.List{v.Error(diag.WrongType, fmt.Sprintf("want a string, have %s", k), hint)}
 	}
 }
 
@@ -71,14 +75,14 @@ func (n *Name) Read(v yamlsrc.Value, _ Rule) diag.List {
 	if l := wantString(v); l != nil {
 		return l
 	}
-	n.V = v.Text()
-	if !nameRE.MatchString(n.V) {
+	if !nameRE.MatchString(v.Text()) {
 		hint := "use lower-case letters, digits and -, starting with a letter, at most 63"
-		if s := slug(n.V); s != "" {
+		if s := slug(v.Text()); s != "" {
 			hint += fmt.Sprintf("; for example %s", s)
 		}
-		return diag.List{v.Error(diag.BadName, fmt.Sprintf("%q is not a name", n.V), hint)}
+		return diag.List{v.Error(diag.BadName, fmt.Sprintf("%q is not a name", v.Text()), hint)}
 	}
+	n.V = v.Text()
 	return nil
 }
 
@@ -89,9 +93,10 @@ func (*Name) Describe(Rule) map[string]any {
 
 var notName = regexp.MustCompile(`[^a-z0-9]+`)
 
+// slug returns the name that s probably stands for, or "".
 func slug(s string) string {
-	s = strings.Trim(notName.ReplaceAllString(strings.ToLower(s), "-"), "-0123456789")
-	if len(s) > 63 {
+	s = strings.Trim(notName.ReplaceAllString(strings.ToLower(s), "-"), "-")
+	if !nameRE.MatchString(s) {
 		return ""
 	}
 	return s
@@ -107,11 +112,11 @@ type Duration struct {
 func (d *Duration) Read(v yamlsrc.Value, r Rule) diag.List {
 	d.At = v
 	if k := v.Kind(); k != yamlsrc.String {
-		return diag.List{v.Error(diag.BadDuration, fmt.Sprintf("want a duration, have %s", k), `write a number with a unit, for example "30d", "1h30m" or "5m"`)}
+		return diag.List{v.Error(diag.BadDuration, fmt.Sprintf("want a duration, have %s", k), `write a number with a unit, for example "300ms", "5m", "1h30m" or "30d"`)}
 	}
 	x, err := promql.ParseDuration(v.Text())
 	if err != nil || x <= 0 {
-		return diag.List{v.Error(diag.BadDuration, fmt.Sprintf("%q is not a duration", v.Text()), `write a number with a unit (ms, s, m, h, d, w), for example "30d", "1h30m" or "5m"`)}
+		return diag.List{v.Error(diag.BadDuration, fmt.Sprintf("%q is not a duration", v.Text()), `write a number with a unit (ms, s, m, h, d, w), for example "300ms", "5m", "1h30m" or "30d"`)}
 	}
 	if lo, err := promql.ParseDuration(r.Min); r.Min != "" && err == nil && x < lo {
 		return diag.List{v.Error(diag.BadDuration, fmt.Sprintf("%s is shorter than %s", v.Text(), r.Min), "")}
@@ -138,7 +143,7 @@ type Bool struct {
 func (b *Bool) Read(v yamlsrc.Value, _ Rule) diag.List {
 	b.At = v
 	if v.Kind() != yamlsrc.Bool {
-		return diag.List{v.Error(diag.WrongType, fmt.Sprintf("want true or false, have %s", v.Kind()), "")}
+		return diag.List{v.Error(diag.WrongType, fmt.Sprintf("want true or false, have %s", written(v)), "write true or false without quotes")}
 	}
 	b.V = strings.EqualFold(v.Text(), "true")
 	return nil
@@ -211,8 +216,12 @@ func (s *Share) Read(v yamlsrc.Value, r Rule) diag.List {
 		return diag.List{v.Error(diag.BadNumber, fmt.Sprintf("want a percentage or a fraction, have %s", written(v)), `write "99.9%" or 0.999`)}
 	}
 	x, _ := new(big.Rat).SetString(text)
-	if !percent && x.Cmp(big.NewRat(1, 1)) >= 0 {
-		return diag.List{v.Error(diag.ObjectiveUnit, fmt.Sprintf("%s does not say its unit: a number without %% is a fraction below 1", text), fmt.Sprintf("write \"%s%%\"", text))}
+	if one := big.NewRat(1, 1); !percent && x.Cmp(one) >= 0 {
+		hint := fmt.Sprintf("write \"%s%%\"", text)
+		if x.Cmp(one) == 0 {
+			hint = `write "100%" or "1%"`
+		}
+		return diag.List{v.Error(diag.ObjectiveUnit, fmt.Sprintf("%s does not say its unit: a number without %% is a fraction below 1", text), hint)}
 	}
 	if percent {
 		x.Quo(x, big.NewRat(100, 1))
@@ -236,13 +245,13 @@ func percentText(x *big.Rat) string {
 // Describe implements Reader.
 func (*Share) Describe(Rule) map[string]any {
 	return map[string]any{"anyOf": []any{
-		map[string]any{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)?%$`},
-		map[string]any{"type": "string", "pattern": `^0(\.[0-9]+)?$`},
+		map[string]any{"type": "string", "pattern": `^ *[+]?[0-9]{1,15}(\.[0-9]{1,15})? *% *$`},
+		map[string]any{"type": "string", "pattern": `^ *[+]?0(\.[0-9]{1,15})? *$`},
 		map[string]any{"type": "number", "minimum": 0, "exclusiveMaximum": 1},
 	}}
 }
 
-// Time is an instant in RFC 3339.
+// Time is an instant in RFC 3339, in the years 2000 to 2199.
 type Time struct {
 	V  time.Time
 	At yamlsrc.Value
@@ -254,6 +263,9 @@ func (t *Time) Read(v yamlsrc.Value, _ Rule) diag.List {
 	x, err := time.Parse(time.RFC3339, v.Text())
 	if err != nil {
 		return diag.List{v.Error(diag.BadTime, fmt.Sprintf("%s is not a time", written(v)), "write RFC 3339 with a zone, for example 2026-03-01T02:00:00Z")}
+	}
+	if y := x.UTC().Year(); y < 2000 || y > 2199 {
+		return diag.List{v.Error(diag.BadTime, fmt.Sprintf("the year of %s is not between 2000 and 2199", v.Text()), "")}
 	}
 	t.V = x.UTC()
 	return nil

@@ -22,6 +22,18 @@ func TestFormat(t *testing.T) {
 	f("a:\n- b\n- c\n", "a:\n  - b\n  - c\n")
 }
 
+func TestFormatUnsafe(t *testing.T) {
+	f := func(in string, code diag.Code) {
+		t.Helper()
+		got, l := Format("f", []byte(in))
+		if got != nil || len(l) != 1 || l[0].Code != code {
+			t.Errorf("%q: got %q %v, want %s", in, got, l, code)
+		}
+	}
+	f("? a # of the key\n: b # of the value\n", diag.FormatUnsafe)
+	f("a: [\n", diag.YAMLSyntax)
+}
+
 // FuzzFormat checks that formatting keeps the documents and is idempotent.
 func FuzzFormat(f *testing.F) {
 	for _, s := range []string{"a:   1\n", "# x\n---\na: 'b'\n", "a: >\n x\n\n y\n", "- &a [1]\n- *a\n", "a: |+\n x\n\n\n", "? [a]\n: b\n"} {

@@ -18,11 +18,14 @@ import (
 )
 
 // Limits of one file. A larger, deeper or more repetitive file is an error.
+// They keep the worst file below a second of processor time and 200 MiB, which
+// TestBombs of package slo measures; a file of MaxBytes holds 3,000 SLOs.
 const (
-	MaxBytes = 2 << 20 // size of a file
-	MaxDepth = 64      // nesting of mappings and sequences
-	MaxNodes = 200_000 // values of a document after aliases are expanded
-	MaxFlow  = 20_000  // brackets, braces and commas: bounds the memory of flow bombs
+	MaxBytes     = 1 << 20 // size of a file
+	MaxDocuments = 5_000   // documents of a file
+	MaxDepth     = 64      // nesting of mappings and sequences
+	MaxNodes     = 200_000 // values of a document after aliases are expanded
+	MaxFlow      = 20_000  // brackets, braces and commas: bounds the memory of flow bombs
 )
 
 // Parse returns the root value of each document of the file, in order, and
@@ -43,8 +46,13 @@ func Parse(file string, b []byte) ([]Value, diag.List) {
 		l.Add(d)
 		return nil, l
 	}
+	chunks := split(b)
+	if len(chunks) > MaxDocuments {
+		l.Add(diag.Diag{Sev: diag.Error, Code: diag.YAMLTooLarge, Pos: src.pos(chunks[MaxDocuments].from), Msg: documentsMsg, Hint: "split the file: a directory is compiled as a whole"})
+		return nil, l
+	}
 	var roots []Value
-	for _, c := range split(b) {
+	for _, c := range chunks {
 		v, dl := src.document(c)
 		l = append(l, dl...)
 		if !v.IsZero() {
@@ -60,8 +68,9 @@ var bom = []byte("\xef\xbb\xbf")
 // lines after the first of the file.
 type chunk struct{ from, to, line int }
 
-// split cuts b before each "---" line. Text before the first that is only
-// blank, comment or directive stays with the document that follows it.
+// split cuts b before each "---" line and behind each "..." line. Text before
+// the first that is only blank, comment or directive stays with the document
+// that follows it.
 func split(b []byte) []chunk {
 	var out []chunk
 	start, startLine, line, content := 0, 0, 0, false
@@ -78,6 +87,10 @@ func split(b []byte) []chunk {
 		}
 		content = content || marker || hasContent(text)
 		at = end
+		if content && isMarker(text, "...") {
+			out = append(out, chunk{start, at, startLine})
+			start, startLine, content = at, line+1, false
+		}
 	}
 	return append(out, chunk{start, len(b), startLine})
 }

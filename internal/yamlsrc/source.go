@@ -2,6 +2,7 @@ package yamlsrc
 
 import (
 	"bytes"
+	"regexp"
 	"sort"
 	"unicode/utf8"
 
@@ -36,8 +37,11 @@ func (s *source) line(n int) []byte {
 	return bytes.TrimSuffix(line, []byte("\r"))
 }
 
-// pos returns the place of byte offset i.
+// pos returns the place of the character that has byte offset i.
 func (s *source) pos(i int) diag.Pos {
+	for i > 0 && i < len(s.text) && !utf8.RuneStart(s.text[i]) {
+		i--
+	}
 	n := sort.SearchInts(s.lines, i+1)
 	return diag.Pos{File: s.file, Line: n, Col: 1 + utf8.RuneCount(s.text[s.lines[n-1]:min(i, len(s.text))])}
 }
@@ -55,6 +59,30 @@ func (s *source) offset(line, col int) int {
 	}
 	return i
 }
+
+// TokenLen returns how many characters the value or key that starts at column
+// col of line takes: a quoted string with its quotes, else up to the next sign
+// that ends a plain value. It is at least 1.
+func TokenLen(line []byte, col int) int {
+	for ; col > 1 && len(line) > 0; col-- {
+		_, n := utf8.DecodeRune(line)
+		line = line[n:]
+	}
+	line = bytes.TrimRight(line, " \t\r")
+	end := len(line)
+	if m := plainEnd.FindIndex(line); m != nil {
+		end = m[0]
+	}
+	if m := quotedString.FindIndex(line); m != nil {
+		end = m[1]
+	}
+	return max(1, utf8.RuneCount(line[:end]))
+}
+
+var (
+	plainEnd     = regexp.MustCompile(`:?\s+#|,|[]}]|:(\s|$)`)
+	quotedString = regexp.MustCompile(`^("([^"\\]|\\.)*"|'([^']|'')*')`)
+)
 
 func (s *source) value(n *yaml.Node) Value {
 	if n.Kind == yaml.AliasNode {

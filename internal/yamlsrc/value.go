@@ -63,6 +63,11 @@ func (v Value) Kind() Kind {
 	return String
 }
 
+// Flow reports whether v is a mapping or list in braces or brackets.
+func (v Value) Flow() bool {
+	return v.node != nil && v.node.Kind != yaml.ScalarNode && v.node.Style&yaml.FlowStyle != 0
+}
+
 // Text returns the text of a scalar, or "".
 func (v Value) Text() string {
 	if v.node == nil || v.node.Kind != yaml.ScalarNode {
@@ -175,7 +180,7 @@ func (v Value) Fields() ([]Field, diag.List) {
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
 		k, val := v.src.value(v.node.Content[i]), v.src.value(v.node.Content[i+1])
 		if k.node.Kind != yaml.ScalarNode {
-			l.Add(k.Error(diag.YAMLKey, fmt.Sprintf("a key must be a string, not %s", k.Kind()), ""))
+			l.Add(k.Error(diag.YAMLKey, fmt.Sprintf("a key must be a string, not %s", k.Kind()), `write "key: value"`))
 			continue
 		}
 		if k.node.ShortTag() == "!!merge" {

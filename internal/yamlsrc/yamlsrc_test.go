@@ -52,6 +52,8 @@ func TestSpan(t *testing.T) {
 	f("q: >\r\n  a b\r\n  c BAD\r\n", "BAD", "BAD")
 	f("q: |\r\n  a b\r\n  c BAD\r\n", "BAD", "BAD")
 	f("# x\nq: {}\nr: BAD", "BAD", "BAD")
+	f("q: a – b – 決 ö\n", "–", "–")
+	f("q: \"a 決\"\n", "決", "決")
 	f(`q: "BAD`+"\n\n\n"+`  x"`, "BAD", "BAD")
 }
 
@@ -89,6 +91,53 @@ func TestRefused(t *testing.T) {
 	f(strings.Repeat("[", 100)+strings.Repeat("]", 100), diag.YAMLDepth, "f:1:65")
 	f(strings.Repeat("[", 1<<20), diag.YAMLTooLarge, "f:1:1")
 	f(strings.Repeat("a: b\n", 1<<20), diag.YAMLTooLarge, "f")
+}
+
+func TestTokenLen(t *testing.T) {
+	f := func(line string, col int, want string) {
+		t.Helper()
+		n := TokenLen([]byte(line), col)
+		if got := string([]rune(line)[col-1 : min(len([]rune(line)), col-1+n)]); got != want {
+			t.Errorf("%q at %d: got %q, want %q", line, col, got, want)
+		}
+	}
+	f("name: checkout # why", 7, "checkout")
+	f(`name: "check, # \"out\"" # why`, 7, `"check, # \"out\""`)
+	f("name: 'it''s' # why", 7, "'it''s'")
+	f("a: {b: ö, c: d}", 8, "ö")
+	f("a: {b: c, d: e}", 14, "e")
+	f("start: 2026-01-01T00:00:00Z\r", 8, "2026-01-01T00:00:00Z")
+	f("    target: x", 5, "target")
+	f("    window:", 5, "window")
+	f("a: [b c]", 5, "b c")
+}
+
+// TestSyntaxPlace checks that the culprit of an error is found, or, where it
+// cannot be, the line at which the error shows.
+func TestSyntaxPlace(t *testing.T) {
+	f := func(doc, pos, msg string) {
+		t.Helper()
+		_, l := Parse("f", []byte(doc))
+		if len(l) != 1 || l[0].Pos.String() != pos || !strings.Contains(l[0].Msg, msg) {
+			t.Errorf("%q: got %v, want %q at %s", doc, l, msg, pos)
+		}
+	}
+	f("a: 'b\nc: d\n", "f:1:4", "quote is not closed")
+	f("x: \"two\n  lines\"\na: \"b\nc: \"d\"\n", "f:3:4", "quote is not closed")
+	f("a: [b, {c: d}\ne: f\n", "f:1:4", "bracket is not closed")
+	f("a: {b: \"}\"\ne: f\n", "f:1:4", "brace is not closed")
+	f("a: [\n  b,\n  c\nd: e\n", "f:1:4", "")
+	f("a: b: c\n", "f:1:5", "second colon")
+	f("a:b\nc: d\n", "f:1:1", "not a key with a value")
+	f("a: http://x: y\n", "f:1:12", "second colon")
+	f("a: 1\n b: 2\n", "f:2:2", "a key cannot stand below a value")
+	f("a:\n  b: 1\n c: 2\n", "f:3:2", "does not fit")
+	f("---\nok: 1\n---\n\n\na: ]\n", "f:6:4", "a value is missing")
+	f("a: [b,, c]\n", "f:1:7", "a value is missing")
+	f("a: [b]]\n", "f:1:7", "nothing is open")
+	f("a: \"b\" c\n", "f:1:8", "behind the closing quote")
+	f("a: \"\\q\"\n", "f:1:5", "escape")
+	f("a: `b`\n", "f:1:4", "cannot start with `")
 }
 
 func TestAliasBomb(t *testing.T) {

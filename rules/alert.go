@@ -1,0 +1,166 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/burnrate"
+	"github.com/plimsoll-slo/plimsoll/slo"
+)
+
+// alertRules returns the burn alerts that stand in one of the groups: one alert for each severity, whose labels are
+// the same whichever tier fires, and one for each escalation.
+func (b *bundle) alertRules(p pace) []Rule {
+	var out []Rule
+	for _, severity := range []string{slo.Page, slo.Ticket} {
+		if paceOf(severity) != p {
+			continue
+		}
+		some := b.alerting(severity)
+		tiers := slices.DeleteFunc(slices.Clone(b.tiers), func(t tier) bool { return t.severity != severity })
+		if len(some.slos) > 0 && len(tiers) > 0 {
+			out = append(out, some.burnAlert(slo.AlertBudgetBurn, severity, tiers))
+		}
+	}
+	for _, t := range b.tiers {
+		if t.severity == slo.SeverityEscalation && paceOf(t.severity) == p {
+			r := b.burnAlert(slo.AlertEscalation, t.severity, []tier{t})
+			r.Labels[slo.LabelNotify] = escape(t.notify)
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// alerting returns b with only those SLOs that want alerts of the severity.
+func (b *bundle) alerting(severity string) *bundle {
+	out := *b
+	out.slos = slices.DeleteFunc(slices.Clone(b.slos), func(x *slo.SLO) bool {
+		return severity == slo.Page && !x.Alerting.Page || severity == slo.Ticket && !x.Alerting.Ticket
+	})
+	return &out
+}
+
+func (b *bundle) burnAlert(name, severity string, tiers []tier) Rule {
+	var legs []string
+	for _, t := range tiers {
+		legs = append(legs, "(\n"+indent(b.leg(t), 2)+"\n)")
+	}
+	r := Rule{
+		Alert: name, Expr: "max without (window) (\n" + indent(union(legs), 2) + "\n)",
+		Labels: b.alertLabels(severity), Annotations: b.burnAnnotations(tiers),
+	}
+	return r
+}
+
+// leg is the burn rate of the long window where the tier fires: see burnrate.Tier.Fires, which it equals.
+func (b *bundle) leg(t tier) string {
+	on := "on (" + b.identity() + ")"
+	above := " > " + b.limit(t)
+	out := b.in(slo.SeriesBurnRate, t.Long) + above
+	if t.Short != t.Long {
+		out += "\nand " + on + "\n  " + b.in(slo.SeriesBurnRate, t.Short) + above
+	}
+	if e := b.evidence(t.Long); e != "" {
+		out += "\nand " + on + "\n  " + e
+	}
+	if t.Recovery > 0 && !b.zero && b.shape != spend {
+		budget := b.match(slo.SeriesErrorBudget)
+		half := "0.5 * clamp_max(" + number(t.factor) + " * " + budget + ", " + number(t.Cap) + ")"
+		out += fmt.Sprintf("\nunless %s\n  sqrt(%s * on (slo) group_left () (%s))\n  - sqrt(%s) > %s", on,
+			b.in(slo.SeriesEventsSum, t.Recovery), half, b.in(slo.SeriesBadSum, t.Recovery), number(burnrate.AnscombeC))
+	}
+	return out
+}
+
+// limit is the right side of a comparison with a burn rate: the factor of the tier, or, where that is more than the
+// cap on error ratios allows, the burn rate of the cap.
+func (b *bundle) limit(t tier) string {
+	for _, x := range b.slos {
+		if t.factor*x.Budget.Float() > t.Cap {
+			return "on (slo) group_left () clamp_max(" + number(t.Cap) + " / " + b.match(slo.SeriesErrorBudget) + ", " + number(t.factor) + ")"
+		}
+	}
+	return number(t.factor)
+}
+
+// in returns the selector of a series over the window w.
+func (b *bundle) in(series string, w time.Duration) string {
+	return b.match(series, inWindow(b.windowLabel(w)))
+}
+
+// windowLabel returns the value of LabelWindow under which a window is recorded.
+func (b *bundle) windowLabel(w time.Duration) string {
+	if b.window.Calendar == "" && w == b.window.Length() {
+		return b.periodLabel()
+	}
+	return duration(w)
+}
+
+// evidence compares the bad events of a window with those that the budget allows, which are bad/burn, as package
+// burnrate does. Without a budget every bad event is evidence; money is never chance.
+func (b *bundle) evidence(w time.Duration) string {
+	bad, burn := b.in(slo.SeriesBadSum, w), b.in(slo.SeriesBurnRate, w)
+	e := b.prof.Evidence
+	switch {
+	case b.shape == spend:
+		return ""
+	case e.Test == "minBad":
+		return fmt.Sprintf("%s >= %d", bad, e.MinBad)
+	case b.zero:
+		return ""
+	case e.Test == "sqrt":
+		return fmt.Sprintf("sqrt(%s)\n  * (1 - 1 / sqrt(%s)) > %s", bad, burn, quantile(e.Z()/2))
+	case e.Test == "poisson":
+		return fmt.Sprintf("clamp_min(1 - 1 / (9 * %s)\n    - %s / sqrt(%s), 0) ^ 3\n  * %s > 1", bad, quantile(e.Z()/3), bad, burn)
+	}
+	return ""
+}
+
+// alertLabels returns the labels of an alert besides those of its series.
+func (b *bundle) alertLabels(severity string) map[string]string {
+	out := map[string]string{}
+	for k, v := range b.slos[0].Alerting.Labels {
+		if !reserved(k) && !slices.Contains(b.groupBy, k) {
+			out[k] = escape(v)
+		}
+	}
+	out[slo.LabelSeverity] = severity
+	return out
+}
+
+// escape makes text that Prometheus' templates leave as it is.
+func escape(text string) string { return strings.ReplaceAll(text, "{{", `{{ "{{" }}`) }
+
+// noDataRules tell of missing telemetry. No traffic is not missing telemetry: the counters are still there.
+func (b *bundle) noDataRules() []Rule {
+	if b.noData.Notify != slo.Page && b.noData.Notify != slo.Ticket {
+		return nil
+	}
+	rule := func(state int, reason string, after time.Duration, summary, description string) Rule {
+		r := Rule{
+			Alert: slo.AlertNoData, Expr: fmt.Sprintf("%s == %d", b.match(slo.SeriesTelemetry), state), For: after,
+			Labels: b.alertLabels(b.noData.Notify), Annotations: b.annotations(summary, description),
+		}
+		r.Labels[slo.LabelReason] = reason
+		return r
+	}
+	after := time.Duration(cmp.Or(b.noData.After, slo.Duration(10*time.Minute)))
+	return []Rule{
+		rule(slo.TelemetryNone, slo.ReasonNoTelemetry, after,
+			"No telemetry for {{ $labels.slo }}",
+			"The series that SLO {{ $labels.slo }} is measured by have been away for more than "+duration(after)+
+				", and no target that could have them is scraped. Whether the service works is not known."),
+		rule(slo.TelemetryTarget, slo.ReasonMetricGone, max(after, metricGone),
+			"The metric of {{ $labels.slo }} is gone",
+			"The targets of SLO {{ $labels.slo }} are scraped, but have had no series of its SLI for more than "+
+				duration(max(after, metricGone))+". There was no traffic at all, or the metric has another name now."),
+	}
+}
+
+// metricGone is how long a target may be scraped without showing the metric. Counters appear with the first event
+// after a restart, so that quiet services have none for hours.
+const metricGone = 24 * time.Hour

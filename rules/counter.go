@@ -1,0 +1,209 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/internal/promql"
+	"github.com/plimsoll-slo/plimsoll/slo"
+)
+
+// query is an instant PromQL query of an SLI, taken apart.
+type query struct {
+	text     string // canonical
+	parts    []part // its selectors in order
+	additive bool   // it is nothing but a sum of its selectors
+}
+
+// part is one plain selector.
+type part struct {
+	off   int
+	sel   string // text
+	up    string // selector of the up series of its targets
+	job   bool   // up is narrowed down to the job or instance
+	plain bool   // it has no range, offset or @
+	inSum bool   // the innermost thing around it is a sum
+	named bool   // it selects one metric name
+}
+
+// parse takes q apart; what names it in errors.
+func parse(what, q string) (query, error) {
+	expr, problems := promql.Parse(q)
+	if len(problems) > 0 {
+		return query{}, fmt.Errorf("%s query %q: %s", what, q, problems[0].Msg)
+	}
+	if t := expr.Type(); t != promql.Vector && t != promql.Scalar {
+		return query{}, fmt.Errorf("%s query %q: want an instant vector, have a %s", what, q, t)
+	}
+	out := query{text: q}
+	if expr.Type() == promql.Scalar {
+		out.text = "vector(" + q + ")"
+	}
+	for _, s := range expr.Selectors() {
+		p := part{off: s.Off + strings.Index(out.text, q), sel: q[s.Off : s.Off+s.Len], plain: s.Range == 0 && s.Offset == 0 && !s.HasAt}
+		p.named = s.Name != ""
+		p.inSum = len(s.Under) > 0 && s.Under[len(s.Under)-1] == "sum"
+		var ms []string
+		for _, m := range s.Matchers {
+			if m.Name == "job" || m.Name == "instance" {
+				ms = append(ms, m.String())
+			}
+		}
+		p.job = len(ms) > 0
+		p.up = "up"
+		if p.job {
+			p.up += "{" + strings.Join(ms, ",") + "}"
+		}
+		out.parts = append(out.parts, p)
+	}
+	out.additive = additive(out.replace(func(part) string { return "S" }))
+	return out, nil
+}
+
+// parseCounter takes a query of counters apart, into which windows will be put.
+func parseCounter(what, q string) (query, error) {
+	out, err := parse(what, q)
+	if err != nil {
+		return out, err
+	}
+	for _, p := range out.parts {
+		if !p.named {
+			return out, fmt.Errorf("%s query %q: want selectors of one metric name each", what, q)
+		}
+		if !p.plain {
+			return out, fmt.Errorf("%s query %q: want selectors without range, offset and @", what, q)
+		}
+	}
+	if len(out.parts) == 0 {
+		return out, fmt.Errorf("%s query %q: want at least one selector", what, q)
+	}
+	return out, nil
+}
+
+// replace returns the text with each selector replaced.
+func (q query) replace(f func(part) string) string {
+	var b strings.Builder
+	at := 0
+	for _, p := range q.parts {
+		b.WriteString(q.text[at:p.off])
+		b.WriteString(f(p))
+		at = p.off + len(p.sel)
+	}
+	return b.String() + q.text[at:]
+}
+
+// additive tells whether a canonical query whose selectors are all written S is a sum of them: made of +, sum with
+// any grouping, and "or vector(0)" only.
+func additive(skeleton string) bool {
+	s := strings.ReplaceAll(skeleton, "or vector(0)", "")
+	for {
+		i := strings.Index(s, "sum")
+		if i < 0 {
+			break
+		}
+		rest := s[i+len("sum"):]
+		for _, mod := range []string{" by (", " without ("} {
+			if after, ok := strings.CutPrefix(rest, mod); ok {
+				_, rest, _ = strings.Cut(after, ")")
+			}
+		}
+		s = s[:i] + rest
+	}
+	return strings.Trim(s, "S()+ ") == "" && !strings.Contains(s, "S S")
+}
+
+// counting says how the value of a sample becomes a count.
+type counting struct {
+	of      func(sample string) string // from an instant vector; nil takes the value itself
+	offset  time.Duration              // how long ago
+	credits bool                       // the value may go down without having been reset
+}
+
+// value returns the count of a selector some time ago.
+func (b *bundle) value(c counting, sel string, ago time.Duration) string {
+	at := ""
+	if ago += c.offset; ago > 0 {
+		at = " offset " + duration(ago)
+	}
+	v := sel + at
+	if s := b.clock.sight; s > 0 {
+		v = "last_over_time(" + sel + "[" + duration(s) + "]" + at + ")"
+	}
+	return c.apply(v)
+}
+
+func (c counting) apply(v string) string {
+	if c.of == nil {
+		return v
+	}
+	return c.of(v)
+}
+
+// grown returns the increments of the counters of p since the last tick, one element a series. all are the selectors
+// of all series of the SLO.
+//
+// The previous value is the one a tick ago, or the last one within the memory of the clock if the target was not
+// scraped then. A value that is lower than before, and that of a new series, counts from zero. A new series does so
+// only if that is not its past: its target was not out of reach, the rules were being evaluated, and, for series that
+// are pushed and have no up, others of the SLO were there a tick ago.
+func (b *bundle) grown(x *slo.SLO, c counting, p part, all []part) string {
+	tick, ago := b.clock.tick, b.clock.tick+c.offset
+	now := b.value(c, p.sel, 0)
+	last := c.apply(fmt.Sprintf("last_over_time(%s[%s] offset %s)", p.sel, duration(b.clock.memory), duration(ago)))
+	known := "  (" + now + " - (" + b.value(c, p.sel, tick) + "\n" +
+		"      or " + last + "\n" +
+		"        unless on (job, instance) (" + p.up + " offset " + duration(ago) + " == 1)))"
+	if !c.credits {
+		known += " >= 0"
+	}
+	fresh := "  " + now + "\n" +
+		"  unless on (job, instance) (max_over_time(" + p.up + "[" + duration(b.clock.memory) + "] offset " + duration(ago) + ") == 0)\n" +
+		"  and on () " + one(slo.SeriesInfo, x) + " offset " + duration(4*tick+c.offset)
+	if p.job {
+		there := []string{p.up}
+		if c.offset > 0 {
+			there[0] += " offset " + duration(c.offset)
+		}
+		for _, o := range all {
+			there = append(there, b.value(counting{offset: c.offset}, o.sel, tick))
+		}
+		fresh += "\n  and on () (" + strings.Join(there, " or ") + ")"
+	}
+	return union([]string{known, fresh})
+}
+
+// increment returns the events that the counters of q counted since the last tick, one element for each group.
+// It is empty where no series is.
+func (b *bundle) increment(x *slo.SLO, c counting, q, all query) string {
+	sum := func(p part) string {
+		return b.by("sum") + "(\n" + indent(b.grown(x, c, p, all.parts), 2) + "\n)"
+	}
+	if len(q.parts) == 1 && q.additive {
+		return sum(q.parts[0])
+	}
+	if !q.additive {
+		text := q.replace(func(p part) string {
+			grown := b.grown(x, c, p, all.parts)
+			if p.inSum && len(b.groupBy) == 0 {
+				grown += "\nor vector(0)" // or the whole expression is empty where this part is
+			}
+			return "(\n" + indent(grown, 2) + "\n)"
+		})
+		return b.by("sum") + "(" + text + ")"
+	}
+	var parts []string
+	for i, p := range q.parts {
+		parts = append(parts, tag(sum(p), labelPiece, fmt.Sprint(i)))
+	}
+	return b.by("sum") + "(\n" + indent(union(parts), 2) + "\n)"
+}
+
+// presence returns one element for each group that has a series of q.
+func (b *bundle) presence(q query) string {
+	var parts []string
+	for _, p := range q.parts {
+		parts = append(parts, b.value(counting{}, p.sel, 0))
+	}
+	return b.by("group") + "(" + strings.Join(parts, " or ") + ")"
+}

@@ -1,0 +1,164 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/slo"
+)
+
+// sloRules returns the rules of the group of x: constants, the state of its telemetry, and the increments.
+func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
+	inc, err := b.sliIncrements(x)
+	if err != nil {
+		return nil, err
+	}
+	if x.NoData.TreatAs != "" && x.NoData.TreatAs != "unknown" && len(b.groupBy) > 0 {
+		return nil, fmt.Errorf("missing telemetry of a grouped SLO cannot be treated as %s: which groups are missing is not known", x.NoData.TreatAs)
+	}
+	labels := b.seriesLabels(x)
+	for _, k := range append(slices.Sorted(maps.Keys(labels)), b.groupBy...) {
+		if !identifier(k) {
+			return nil, fmt.Errorf("label %q: want letters, digits and _ only", k)
+		}
+	}
+	record := func(series, expr string) Rule { return Rule{Record: series, Expr: expr, Labels: labels} }
+	out := []Rule{
+		{Record: slo.SeriesObjective, Expr: "vector(" + literal(x.Objective) + ")", Labels: b.withSloth(x, labels)},
+		{Record: slo.SeriesErrorBudget, Expr: "vector(" + literal(x.Budget) + ")", Labels: b.withSloth(x, labels)},
+		{Record: slo.SeriesInfo, Expr: "vector(1)", Labels: b.infoLabels(x)},
+	}
+	if sli, ok := x.SLI.SLI.(*slo.Spend); ok {
+		out = append(out, record(seriesAmount, "vector("+literal(sli.Amount)+")"))
+	}
+	if len(inc.all.parts) > 0 {
+		out = append(out, record(slo.SeriesTelemetry, b.telemetry(inc.all)))
+	}
+	events, bad := slo.SeriesEventsIncrement, slo.SeriesBadIncrement
+	sliced := x.Budgeting.Slice > 0 && x.Budgeting.Method != slo.Occurrences
+	if sliced {
+		events, bad = seriesRawEvents, seriesRawBad
+	}
+	out = append(out, record(events, b.withMissing(x, inc, b.filled(inc.events, inc), "good", "bad")))
+	switch {
+	case inc.bad != "":
+		out = append(out, record(bad, b.withMissing(x, inc, b.filled(inc.bad, inc), "bad")))
+	case b.chained():
+		out = append(out, record(seriesGoodIncrement, b.withMissing(x, inc, b.filled(inc.good, inc), "good")))
+		out = append(out, record(bad, floor(inc, one(events, x)+" - "+one(seriesGoodIncrement, x))))
+	default:
+		expr := "(\n" + indent(b.filled(inc.events, inc), 2) + "\n)\n-\n(\n" + indent(b.filled(inc.good, inc), 2) + "\n)"
+		out = append(out, record(bad, b.withMissing(x, inc, floor(inc, expr), "bad")))
+	}
+	if sliced {
+		out = append(out, b.sliceRules(x, labels)...)
+	}
+	return out, nil
+}
+
+// identifier tells whether a label can be written without quotes.
+func identifier(label string) bool {
+	for i, r := range label {
+		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return label != ""
+}
+
+// chained tells whether a rule sees what the rule before it in its group recorded at the same time. vmalert writes
+// in the background.
+func (b *bundle) chained() bool {
+	return b.target != VictoriaMetrics && b.target != VictoriaMetricsOperator
+}
+
+func floor(inc increments, expr string) string {
+	if inc.signed {
+		return expr
+	}
+	return "clamp_min(" + expr + ", 0)"
+}
+
+// filled returns expr with 0 where there is nothing: for the SLO, or for each group that exists.
+func (b *bundle) filled(expr string, inc increments) string {
+	if len(b.groupBy) == 0 {
+		return expr + "\nor vector(0)"
+	}
+	if expr == inc.fill {
+		return expr
+	}
+	return expr + "\nor " + b.onGroups() + " 0 * " + inc.fill
+}
+
+// withMissing adds to expr, which counts events, good or bad ones, as many as usual while telemetry is missing and
+// the SLO treats that in one of the ways.
+func (b *bundle) withMissing(x *slo.SLO, inc increments, expr string, ways ...string) string {
+	if len(inc.all.parts) == 0 || b.shape == spend || !slices.Contains(ways, x.NoData.TreatAs) {
+		return expr
+	}
+	usual := fmt.Sprintf("sum(avg_over_time(%s[1d]))", one(slo.SeriesEventsIncrement, x))
+	switch {
+	case inc.eventsPeriod:
+		usual = "1"
+	case x.EventsPerHour != "":
+		usual = number(x.EventsPerHour.Float() * b.clock.tick.Hours())
+	}
+	return fmt.Sprintf("(\n%s\n)\n+ on () (\n  %s * (max(max_over_time(%s[%s])) == bool 0)\n  or vector(0)\n)",
+		indent(expr, 2), usual, one(slo.SeriesTelemetry, x), x.NoData.After)
+}
+
+// telemetry is 2 while there are series of q, 1 while there are none but their targets are scraped, else 0.
+func (b *bundle) telemetry(q query) string {
+	whole := *b
+	whole.groupBy = nil
+	expr := "2 * " + whole.presence(q)
+	if !q.parts[0].plain || q.parts[0].sel != q.text && !q.additive {
+		expr = "2 * group(" + q.text + ")"
+	}
+	for _, p := range q.parts {
+		if p.job {
+			expr += "\nor group(" + p.up + " == 1)"
+			break
+		}
+	}
+	return expr + "\nor vector(0)"
+}
+
+// sliceRules judge each slice when it ends: it is one event, bad as a whole or, with ratioTimeslices, in part.
+func (b *bundle) sliceRules(x *slo.SLO, labels map[string]string) []Rule {
+	length := time.Duration(x.Budgeting.Slice)
+	over := span(length)
+	if !b.chained() {
+		over += " offset " + duration(b.clock.tick)
+	}
+	events := "sum_over_time(" + one(seriesRawEvents, x) + over + ")"
+	bad := "sum_over_time(" + one(seriesRawBad, x) + over + ")"
+	ends := fmt.Sprintf("(time() %% %s < bool %s)", number(length.Seconds()), number(b.clock.tick.Seconds()))
+	verdict := fmt.Sprintf("(%s > bool %s * %s)", bad, literal(x.Budgeting.SliceTarget.Complement()), events)
+	if x.Budgeting.Method == slo.RatioTimeslices {
+		verdict = fmt.Sprintf("clamp(%s / (%s > 0) or 0 * %s, 0, 1)", bad, events, events)
+	}
+	return []Rule{
+		{Record: slo.SeriesEventsIncrement, Expr: "(" + events + " > bool 0) * " + ends, Labels: labels},
+		{Record: slo.SeriesBadIncrement, Expr: verdict + " * " + ends, Labels: labels},
+	}
+}
+
+// infoLabels returns the labels of slo:info.
+func (b *bundle) infoLabels(x *slo.SLO) map[string]string {
+	out := b.seriesLabels(x)
+	add := func(k, v string) {
+		if _, taken := out[k]; !taken && v != "" {
+			out[k] = v
+		}
+	}
+	add(slo.LabelTitle, x.Title())
+	add(slo.LabelObjective, x.Objective.Percent())
+	add(slo.LabelBudgetWindow, x.Window.String())
+	add(slo.LabelSLI, x.SLI.Kind())
+	add(slo.LabelRunbook, x.Runbook)
+	add(slo.LabelDashboard, x.Links["dashboard"])
+	return b.withSloth(x, out)
+}

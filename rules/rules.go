@@ -1,0 +1,154 @@
+// Package rules turns a slo.Set into recording and alert rules for Prometheus, Mimir, Cortex, Thanos and
+// VictoriaMetrics.
+//
+//	files, err := rules.Files(set, rules.Options{})
+//
+// The rules have two layers. One small group per SLO records, at every evaluation ("tick", 30 s), the exact
+// increments of its events and of its bad events since the tick before (slo.SeriesEventsIncrement and
+// slo.SeriesBadIncrement), and its constants. Shared groups serve about 50 SLOs with one query each: they sum
+// increments over windows, which weighs by traffic, and derive burn rates, the budget left, and the alerts.
+// Windows of hours and days read rollups of four minutes of increments; a missed rollup is caught up by the next.
+//
+// Why increments and not rate(): rate and increase drop the first value of every new series and extrapolate, and
+// ratios of them cannot be averaged over time. Every series recorded here is a count or a quotient of counts, and
+// none is ever NaN.
+//
+// Evaluation lags behind by Group.QueryOffset, so that samples that arrive late are counted.
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/slo"
+)
+
+// Target is the kind of server that evaluates the rules.
+type Target string
+
+// Targets. Prometheus is the form that Prometheus, Mimir, Cortex and Thanos load.
+const (
+	Prometheus              Target = "prometheus"               // rule files
+	PrometheusOperator      Target = "prometheus-operator"      // PrometheusRule resources
+	Mimir                   Target = "mimir"                    // rule files, the name of a file being the namespace
+	VictoriaMetrics         Target = "victoriametrics"          // files for vmalert
+	VictoriaMetricsOperator Target = "victoriametrics-operator" // VMRule resources
+)
+
+// Defaults of Options.
+const (
+	DefaultGroupSize   = 50
+	DefaultQueryOffset = 15 * time.Second
+)
+
+// Options of Generate and Files. The zero value is what most people want.
+type Options struct {
+	Target Target // empty: VictoriaMetrics for data sources of that type, else Prometheus
+	// DataSource restricts the output to SLOs of one data source. Empty means all; each has files of its own.
+	DataSource string
+	// GroupSize is how many SLOs share a set of window rules; 0 means DefaultGroupSize.
+	GroupSize int
+	// QueryOffset is how far evaluation lags behind. It must be at least the scrape timeout, or events of slow
+	// scrapes are lost for ever. 0 means DefaultQueryOffset.
+	QueryOffset time.Duration
+	// DashboardURL is the link to the dashboard of an SLO in alerts. {slo} stands for the name of the SLO. Empty
+	// means the link "dashboard" of the SLO.
+	DashboardURL string
+	// SlothNames adds the series that Sloth records, so that dashboards made for Sloth go on working.
+	SlothNames bool
+	// Namespace is the namespace of the resources of the operators; empty leaves it out.
+	Namespace string
+	// Labels are the labels of the resources of the operators.
+	Labels map[string]string
+}
+
+// Rule is a recording rule (Record is set) or an alert rule (Alert is set).
+type Rule struct {
+	Record, Alert, Expr string
+	For, KeepFiringFor  time.Duration
+	Labels, Annotations map[string]string
+}
+
+// Group is a rule group: rules that are evaluated one after the other at every Interval, as of QueryOffset ago.
+type Group struct {
+	File                  string // base name, without extension, of the file the group belongs to
+	Name                  string // unique within File
+	DataSource            string // name of the slo.DataSource that has the series
+	Target                Target
+	Interval, QueryOffset time.Duration
+	Rules                 []Rule
+}
+
+// Generate returns the rule groups of set, those of one file together and in order of evaluation: first the groups
+// of the single SLOs, then those that read what they record. Equal sets and options give equal groups.
+//
+// Error: an SLO that cannot be turned into rules that are right, by name and with the reason.
+func Generate(set *slo.Set, o Options) ([]Group, error) {
+	bundles, err := plan(set, o.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	var out []Group
+	for i := range bundles {
+		groups, err := bundles[i].groups()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, groups...)
+	}
+	return out, nil
+}
+
+func (o Options) withDefaults() Options {
+	o.GroupSize = cmp.Or(o.GroupSize, DefaultGroupSize)
+	o.QueryOffset = cmp.Or(o.QueryOffset, DefaultQueryOffset)
+	return o
+}
+
+// groups returns the groups of b.
+func (b *bundle) groups() ([]Group, error) {
+	var out []Group
+	for _, x := range b.slos {
+		rules, err := b.sloRules(x)
+		if err != nil {
+			return nil, fmt.Errorf("rules of SLO %q: %w", x.Name, err)
+		}
+		out = append(out, b.group("slo-"+x.Name, b.clock.tick, rules))
+	}
+	out = append(out, b.group(b.name+"-fast", b.clock.tick, slices.Concat(b.fastRules(), b.alertRules(fast), b.noDataRules(), b.slothRules(fast))))
+	return append(out, b.group(b.name+"-slow", b.clock.slow, slices.Concat(b.slowRules(), b.alertRules(slow), b.slothRules(slow)))), nil
+}
+
+func (b *bundle) group(name string, every time.Duration, rules []Rule) Group {
+	if !b.chained() {
+		for i := range rules {
+			rules[i] = withoutTemplates(rules[i])
+		}
+	}
+	return Group{
+		File: b.name, Name: name, DataSource: b.source.Name, Target: b.target,
+		Interval: every, QueryOffset: b.opts.QueryOffset, Rules: rules,
+	}
+}
+
+// withoutTemplates moves labels of a recording rule that look like templates into its expression: vmalert reads the
+// labels of recording rules as templates, but does not expand them.
+func withoutTemplates(r Rule) Rule {
+	if r.Record == "" {
+		return r
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
+		v := r.Labels[k]
+		if !strings.Contains(v, "{{") {
+			continue
+		}
+		r.Labels = clone(r.Labels)
+		delete(r.Labels, k)
+		r.Expr = "label_replace(\n" + indent(r.Expr, 2) + fmt.Sprintf(",\n  %q, %q, \"\", \"\")", k, strings.ReplaceAll(v, "$", "$$"))
+	}
+	return r
+}
