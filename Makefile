@@ -73,6 +73,10 @@ bench: modules ## Run every benchmark COUNT times (default 1)
 bench-check: bin/sloth ## Compare with Sloth on equal input
 	SLOTH=$(CURDIR)/bin/sloth $(GO) test -count=1 -v -run='Peer' ./bench/...
 
+.PHONY: bench-peers
+bench-peers: modules bin/sloth ## Cost and exactness of the rules beside Sloth, Pyrra and the SRE Workbook
+	$(GO) run ./bench/peers -sloth bin/sloth -o bench/results/peers.txt
+
 .PHONY: fuzz
 fuzz: modules ## Fuzz every target for FUZZTIME (default 30s) each
 	@{ grep -rE --include='*_test.go' --exclude-dir=testdata '^func Fuzz' . || true; } | sort | \

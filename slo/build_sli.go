@@ -130,7 +130,7 @@ func (q queries) plain(x *query) {
 		switch {
 		case s.Range > 0 && len(s.Under) > 0 && slices.Contains(rates(), s.Under[len(s.Under)-1]):
 			f := s.Under[len(s.Under)-1]
-			q.add(x.at(diag.Error, diag.RateInSelector, promql.Problem{Off: callBefore(x.V, f, s.Off), Len: len(f), Msg: f + "() is applied to the counter", Hint: "write the counter alone: Plimsoll takes rates over its own windows"}))
+			q.add(x.at(diag.Error, diag.RateInSelector, promql.Problem{Off: callBefore(x.V, f, s.Off), Len: len(f), Msg: f + "() is applied to the counter", Hint: "write the counter alone: Plimsoll counts its increments over its own windows"}))
 		case s.Range > 0:
 			q.ranged(x)
 		case s.Offset != 0 || s.HasAt:
@@ -141,6 +141,10 @@ func (q queries) plain(x *query) {
 				q.add(x.at(diag.Error, diag.RateInSelector, promql.Problem{Off: callBefore(x.V, f, s.Off), Len: len(f), Msg: fmt.Sprintf("the events of a counter cannot be counted through %s()", f), Hint: "use selectors and sums of them, or an SLI of kind raw"}))
 			}
 		}
+	}
+	if p, bad := x.expr.Nonlinear(); bad && len(q.part.diags) == before {
+		p.Hint = "use selectors, sums, differences and multiples of them, or an SLI of kind raw"
+		q.add(x.at(diag.Error, diag.RateInSelector, p))
 	}
 	if len(q.part.diags) == before {
 		q.instant(x)

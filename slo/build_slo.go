@@ -56,6 +56,9 @@ func (r *reader) sloPlaces(s *sloSpec) {
 	if s.Events != nil {
 		r.place("spec.eventsPerHour", s.Events.At)
 	}
+	if s.NoData != nil {
+		r.place("spec.noData", s.NoData.At)
+	}
 	r.place("spec.alerting.profile", s.Alerting.Profile.At)
 	r.place("spec.policy", s.Policy.At)
 	r.place("spec.dataSource", s.DataSource.At)

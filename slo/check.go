@@ -3,6 +3,7 @@ package slo
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,7 @@ func (l *linker) checkSLOs() {
 		l.checkTraffic(x)
 		l.checkOwner(x)
 		l.checkSlice(x, source)
+		l.checkRules(x, profile, source)
 		if profile != nil && x.Objective != "" {
 			l.checkTiers(x, profile, tiers[profile.Name], source)
 		}
@@ -94,6 +96,53 @@ func (l *linker) checkSlice(x *SLO, source *DataSource) {
 	if least := 2 * source.EvaluationInterval; x.Budgeting.Slice < least || x.Budgeting.Slice%source.EvaluationInterval != 0 {
 		l.add(diag.Error, diag.BudgetingMethod, x.PlaceOf("spec.budgeting"), "use a multiple of the evaluation interval, at least twice as long",
 			"a slice of %s does not fit evaluations every %s", x.Budgeting.Slice, source.EvaluationInterval)
+	}
+}
+
+// checkRules reports what no rule can do right.
+func (l *linker) checkRules(x *SLO, profile *AlertProfile, source *DataSource) {
+	if len(x.GroupBy) > 0 && x.NoData.TreatAs != "unknown" {
+		l.add(diag.Error, diag.EngineSupport, x.PlaceOf("spec.noData"), "write treatAs: unknown, or leave groupBy out",
+			"missing telemetry of a grouped SLO cannot count as %s: which groups are missing is not known", x.NoData.TreatAs)
+	}
+	switch sli := x.SLI.SLI.(type) {
+	case *Spend:
+		if x.Objective != "" && x.Budget.Rat().Sign() == 0 {
+			l.add(diag.Error, diag.ObjectiveRange, x.PlaceOf("spec.objective.target"), `write "99%": how much may be spent, amount says`,
+				"an SLI of kind spend needs an objective below 100%%")
+		}
+	case *Latency:
+		if sli.Native && source != nil && source.Type == "victoriametrics" {
+			l.add(diag.Error, diag.EngineSupport, x.PlaceOf("spec.sli"), "use a classic histogram, or an SLI of kind events",
+				"VictoriaMetrics, data source %q, has no native histograms", source.Name)
+		}
+	case *Deadline:
+		if profile != nil && !slices.ContainsFunc(profile.Tiers, func(t Tier) bool { return t.Long >= sli.Within }) {
+			l.add(diag.Error, diag.TierUnreachable, x.PlaceOf("spec.sli"), "add a tier whose long window is at least as long as within",
+				"no tier of profile %q looks back as far as the deadline of %s", profile.Name, sli.Within)
+		}
+	case *Composite:
+		l.checkMembers(x, sli)
+	}
+}
+
+// checkMembers reports members of a composite that its rule cannot read.
+func (l *linker) checkMembers(x *SLO, c *Composite) {
+	for i, m := range c.Members {
+		member, ok := l.set.SLO(m.SLO)
+		if !ok {
+			continue
+		}
+		at := x.PlaceOf(fmt.Sprintf("spec.sli.composite.members[%d].slo", i))
+		if member.DataSource != x.DataSource {
+			l.add(diag.Error, diag.CompositeMembership, at, "rules read one data source: record the member there, or leave it out",
+				"member %q is in data source %q, the composite in %q", m.SLO, member.DataSource, x.DataSource)
+		}
+		for _, g := range x.GroupBy {
+			if !slices.Contains(member.GroupBy, g) {
+				l.add(diag.Error, diag.CompositeMembership, at, fmt.Sprintf("add groupBy: [%s] to the member", g), "member %q is not grouped by %q", m.SLO, g)
+			}
+		}
 	}
 }
 

@@ -98,7 +98,7 @@ type dataSourceSpec struct {
 	URL        webURL           `spec:"url" doc:"Base URL, without credentials."`
 	Tenant     schema.Text      `spec:"tenant" doc:"Tenant of a shared server."`
 	Scrape     *schema.Duration `spec:"scrapeInterval" min:"1s" max:"1d" doc:"Time between two samples of a series." default:"30s"`
-	Evaluation *schema.Duration `spec:"evaluationInterval" min:"5s" max:"1h" doc:"Time between two evaluations of the rules." default:"30s"`
+	Evaluation *schema.Duration `spec:"evaluationInterval" min:"5s" max:"2m" doc:"Time between two evaluations of the rules; recorded samples are forgotten after five minutes." default:"30s"`
 	Retention  *schema.Duration `spec:"retention" min:"1h" doc:"How long samples are kept; check then refuses longer windows."`
 	TokenFile  schema.Text      `spec:"bearerTokenFile" doc:"File with the bearer token. A token itself never stands in a spec."`
 	At         yamlsrc.Value

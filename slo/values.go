@@ -102,6 +102,9 @@ func (w Window) String() string {
 	if w.Calendar != "" {
 		return fmt.Sprintf("%s (%s)", w.Calendar, w.Zone)
 	}
+	if day := Duration(24 * time.Hour); w.Rolling%day == 0 {
+		return fmt.Sprintf("%dd rolling", w.Rolling/day)
+	}
 	return w.Rolling.String() + " rolling"
 }
 

@@ -83,6 +83,7 @@ const (
 	AdjustmentOverlap   Code = "adjustment-overlap"
 	AdjustmentNoTarget  Code = "adjustment-no-target"
 	CompositeMembership Code = "composite-membership"
+	EngineSupport       Code = "engine-support"
 	NoOwner             Code = "no-owner"
 )
 
@@ -125,7 +126,7 @@ func titles() map[Code]string {
 		PromQLType:          "a query has the wrong result type",
 		RangeInSelector:     "a query has a range where Plimsoll puts one",
 		OffsetInSelector:    "a query has an offset where Plimsoll puts one",
-		RateInSelector:      "a query takes a rate where a counter is wanted",
+		RateInSelector:      "a query does more than count",
 		GaugeAsCounter:      "a gauge is used as a counter",
 		MatcherConflict:     "two selectors can never agree",
 		SameQuery:           "two queries that must differ are equal",
@@ -149,6 +150,7 @@ func titles() map[Code]string {
 		AdjustmentOverlap:   "adjustments overlap",
 		AdjustmentNoTarget:  "an adjustment touches no SLO",
 		CompositeMembership: "a composite cannot have this member",
+		EngineSupport:       "the rules cannot be evaluated there",
 		NoOwner:             "nobody would be notified",
 	}
 }

@@ -108,6 +108,8 @@ func typeName(t reflect.Type, r Rule) string {
 	}
 	return map[string]string{
 		"Text": "text", "Name": "name", "Duration": "duration", "Bool": "true or false", "Decimal": "decimal",
-		"Share": "percentage or fraction", "Time": "time", "Labels": "labels", "LabelName": "label name", "Query": "PromQL",
+		"Share": "percentage or fraction", "Time": "time", "Labels": "labels", "LabelName": "label name",
+		"query": "PromQL", "share": "percentage or fraction", "zone": "IANA time zone", "currency": "currency code",
+		"recurrence": "RFC 5545 rule", "webURL": "URL",
 	}[t.Name()]
 }
