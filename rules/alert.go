@@ -67,13 +67,23 @@ func (b *bundle) leg(t tier) string {
 	if e := b.evidence(t.Long); e != "" {
 		out += "\nand " + on + "\n  " + e
 	}
-	if t.Recovery > 0 && !b.zero && b.shape != spend {
+	if t.Recovery == 0 {
+		return out
+	}
+	out += "\nand " + on + "\n  (" + b.in(slo.SeriesBurnRate, t.Recovery) + above + "\n   or " + on + " " + b.firing(t.severity) + ")"
+	if !b.zero && b.shape != spend {
 		budget := b.match(slo.SeriesErrorBudget)
 		half := "0.5 * clamp_max(" + number(t.factor) + " * " + budget + ", " + number(t.Cap) + ")"
 		out += fmt.Sprintf("\nunless %s\n  sqrt(%s * on (slo) group_left () (%s))\n  - sqrt(%s) > %s", on,
 			b.in(slo.SeriesEventsSum, t.Recovery), half, b.in(slo.SeriesBadSum, t.Recovery), number(burnrate.AnscombeC))
 	}
 	return out
+}
+
+// firing selects the alerts of a severity that fired at the evaluation before: the recovery window begins an alert
+// only by burning itself, but ends one only by proving recovery.
+func (b *bundle) firing(severity string) string {
+	return b.match("ALERTS", equals("alertname", slo.AlertBudgetBurn), equals("alertstate", "firing"), equals(slo.LabelSeverity, severity))
 }
 
 // limit is the right side of a comparison with a burn rate: the factor of the tier, or, where that is more than the

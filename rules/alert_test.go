@@ -38,6 +38,7 @@ func seen(at time.Duration) float64 {
 
 // A total outage pages as soon as the closed form says, and the page ends ten minutes after the outage.
 func TestOutagePagesWhenTheClosedFormSays(t *testing.T) {
+	t.Parallel()
 	from, to := 390*time.Minute, 420*time.Minute
 	x := traffic{job: "api", rate: between(6000, 1, from, to)}
 	w := newWorld(t, availability("99.9%", "{rolling: 30d}", "", "api"), rules.Options{})
@@ -92,6 +93,7 @@ func wantText(t *testing.T, got store.Labels, want map[string]string) {
 
 // One failure among a request every ten minutes is no reason to wake anybody, nor to open a ticket.
 func TestOneFailureAtLowTrafficIsSilent(t *testing.T) {
+	t.Parallel()
 	n := 0.0
 	feed := func(at time.Duration) []sample {
 		out := []sample{up("api", 1)}

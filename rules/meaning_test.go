@@ -243,6 +243,10 @@ func steady(n, bad float64) func(time.Duration) (float64, float64) {
 
 // Five services over the whole window, with the truth counted while the traffic is made up.
 func TestBudgetIsTheEventTruth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("replays more than a day") // -short
+	}
+	t.Parallel()
 	const length = 2 * 24 * time.Hour
 	clock := func(at time.Duration) int { return int(at.Hours()) % 24 }
 	all := []*traffic{

@@ -119,8 +119,15 @@ func (b *bundle) groups() ([]Group, error) {
 		}
 		out = append(out, b.group("slo-"+x.Name, b.clock.tick, rules))
 	}
-	out = append(out, b.group(b.name+"-fast", b.clock.tick, slices.Concat(b.fastRules(), b.alertRules(fast), b.noDataRules(), b.slothRules(fast))))
-	return append(out, b.group(b.name+"-slow", b.clock.slow, slices.Concat(b.slowRules(), b.alertRules(slow), b.slothRules(slow)))), nil
+	quick := slices.Concat(b.fastRules(), b.alertRules(fast), b.noDataRules(), b.slothRules(fast))
+	sums, results := b.slowRules(), slices.Concat(b.slowResults(), b.alertRules(slow), b.slothRules(slow))
+	if b.chained() {
+		sums = append(sums, results...)
+	} else { // the sums are seen at the next evaluation only, which must not be a slow interval later
+		quick = append(quick, results...)
+	}
+	out = append(out, b.group(b.name+"-fast", b.clock.tick, quick))
+	return append(out, b.group(b.name+"-slow", b.clock.slow, sums)), nil
 }
 
 func (b *bundle) group(name string, every time.Duration, rules []Rule) Group {

@@ -14,6 +14,7 @@ import (
 // What happened out of sight is not counted when it comes back, neither after an outage of Prometheus nor of a
 // target nor of the network of those that push; the counters are a million high by then.
 func TestOutOfSightIsNotCountedTwice(t *testing.T) {
+	t.Parallel()
 	all := []*traffic{{job: "alive", ok: 1e6, rate: steady(600, 6)}, {job: "cut", ok: 1e6, rate: steady(600, 6)}, {job: "pushed", ok: 1e6, rate: steady(600, 6)}}
 	w := newWorld(t, availability("99%", "{rolling: 30d}", "", "alive", "cut", "pushed"), rules.Options{})
 	down := func(at time.Duration) bool { return at > 100*time.Minute && at < 140*time.Minute } // Prometheus
@@ -82,6 +83,10 @@ func TestChangedLabelsKeepHistory(t *testing.T) {
 // A target that is scraped but has lost the metric is a different thing from one that is gone, and takes a day to
 // report: a quiet service has no counters either.
 func TestGoneMetricIsReportedAfterADay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("replays more than a day") // -short
+	}
+	t.Parallel()
 	x := traffic{job: "api", rate: steady(600, 0.3)}
 	w := newWorld(t, availability("99.9%", "{rolling: 30d}", "", "api")+coarse, rules.Options{})
 	w.run(replay{length: 26 * time.Hour, scrape: time.Minute, step: 2 * time.Minute, feed: func(at time.Duration) []sample {

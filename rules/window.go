@@ -64,8 +64,8 @@ func (b *bundle) burn(window string) string {
 	return bad + "\n/ (" + events + " > 0)\n/ on (slo) group_left ()\n  " + b.match(slo.SeriesErrorBudget)
 }
 
-// slowRules record the rollups, the long windows, and the budget left. Each long range has a rule of its own: a
-// query opens the data of its whole range.
+// slowRules record the rollups and the sums over long windows. Each long range has a rule of its own: a query opens
+// the data of its whole range.
 func (b *bundle) slowRules() []Rule {
 	out := []Rule{
 		{Record: seriesEventsRollup, Expr: b.rollup(slo.SeriesEventsIncrement, seriesEventsRollup)},
@@ -75,13 +75,21 @@ func (b *bundle) slowRules() []Rule {
 		in := map[string]string{slo.LabelWindow: window}
 		out = append(out,
 			Rule{Record: slo.SeriesEventsSum, Labels: in, Expr: b.describe(sum(seriesEventsRollup, false))},
-			Rule{Record: slo.SeriesBadSum, Labels: in, Expr: b.describe(sum(seriesBadRollup, b.shape == deadline))},
-			Rule{Record: slo.SeriesBurnRate, Labels: in, Expr: b.burn(inWindow(window))})
+			Rule{Record: slo.SeriesBadSum, Labels: in, Expr: b.describe(sum(seriesBadRollup, b.shape == deadline))})
 	}
 	for _, w := range b.slowW {
 		add(duration(w), func(series string, clamp bool) string { return b.sum(series, span(w), clamp) })
 	}
 	add(b.periodLabel(), b.periodSum)
+	return out
+}
+
+// slowResults record the burn rates of the long windows and the budget left.
+func (b *bundle) slowResults() []Rule {
+	var out []Rule
+	for _, w := range append(labelsOf(b.slowW), b.periodLabel()) {
+		out = append(out, Rule{Record: slo.SeriesBurnRate, Labels: map[string]string{slo.LabelWindow: w}, Expr: b.burn(inWindow(w))})
+	}
 	return append(out, Rule{Record: slo.SeriesBudgetRemaining, Expr: b.remaining()})
 }
 
