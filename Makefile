@@ -62,16 +62,20 @@ check-bench: modules ## Every benchmark runs, once
 	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
 
 .PHONY: test-real
-test-real: ## Run the tests against real servers: not part of make test
-	@echo "no tests against real servers yet"; exit 1
+test-real: build tools-real ## Run the tests against real servers: not part of make test
+	$(GO) test -tags real -count=1 -v -timeout 20m ./realtest/...
 
 .PHONY: bench
 bench: modules ## Run every benchmark COUNT times (default 1)
 	$(GO) test -run='^$$' -bench=. -benchmem -count=$(COUNT) ./...
 
-.PHONY: bench-check
-bench-check: bin/sloth ## Compare with Sloth on equal input
-	SLOTH=$(CURDIR)/bin/sloth $(GO) test -count=1 -v -run='Peer' ./bench/...
+.PHONY: bench-compile
+bench-compile: build bin/sloth ## Compile time and memory beside Sloth on equal input
+	$(GO) run ./bench/compile -plimsoll bin/plimsoll -sloth bin/sloth -o bench/results/compile.txt
+
+.PHONY: bench-alerts
+bench-alerts: ## Score alert policies on simulated incidents
+	$(GO) run ./bench/alerts -o bench/results/alerts.txt
 
 .PHONY: bench-peers
 bench-peers: modules bin/sloth ## Cost and exactness of the rules beside Sloth, Pyrra and the SRE Workbook
@@ -99,3 +103,18 @@ bin/staticcheck: tools/staticcheck/go.mod
 	$(GO) build -modfile=$< -o $@ honnef.co/go/tools/cmd/staticcheck
 bin/sloth: tools/sloth/go.mod
 	$(GO) build -modfile=$< -o $@ github.com/slok/sloth/cmd/sloth
+
+# The programs that make test-real needs. Prometheus comes without its service discoveries, which take 20 minutes to
+# compile.
+real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool)
+go_build_real := nice $(GO) build -p 1 -buildvcs=false -ldflags '-s -w'
+
+.PHONY: tools-real
+tools-real: $(real) ## Build the real servers into bin/, for make test-real
+
+bin/vmalert bin/victoria-metrics: tools/victoriametrics/go.mod
+	$(go_build_real) -modfile=$< -o $@ github.com/VictoriaMetrics/VictoriaMetrics/app/$(@F)
+bin/promtool bin/prometheus: tools/prometheus/go.mod
+	$(go_build_real) -tags=remove_all_sd -modfile=$< -o $@ github.com/prometheus/prometheus/cmd/$(@F)
+bin/alertmanager bin/amtool: tools/alertmanager/go.mod
+	$(go_build_real) -modfile=$< -o $@ github.com/prometheus/alertmanager/cmd/$(@F)
