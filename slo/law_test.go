@@ -58,13 +58,17 @@ func (g *specText) sli() string {
 
 func (g *specText) slo(name string) string {
 	sli := g.sli()
+	targets := []string{`"99.9%"`, "0.995", `"95%"`, `"99.95 %"`, `"100%"`}
+	if strings.HasPrefix(sli, "spend") {
+		targets = targets[:4] // money needs a budget
+	}
 	s := "apiVersion: plimsoll.dev/v1\nkind: SLO\nmetadata:\n  name: " + name + "\n" +
 		g.maybe("display", "  displayName: \"Ünïcode — 名前\"\n") +
 		g.maybe("labels", "  labels: {tier: gold, area: \"1\"}\n") +
 		"spec:\n  service: " + g.pick("service", g.services...) + "\n" +
 		g.maybe("description", "  description: |\n    Two\n    lines.\n") +
 		"  owner: {team: payments" + g.maybe("page", ", page: oncall") + "}\n" +
-		"  objective:\n    target: " + g.pick("target", `"99.9%"`, "0.995", `"95%"`, `"99.95 %"`, `"100%"`) + "\n" +
+		"  objective:\n    target: " + g.pick("target", targets...) + "\n" +
 		g.maybe("window", "    window: "+g.pick("period", "{rolling: 28d}", "{rolling: 1w2d}", "{calendar: month}", "{calendar: quarter, timeZone: Europe/Berlin}")+"\n") +
 		"  sli:\n    " + sli + "\n" +
 		g.maybe("noData", "  noData: {after: 5m, treatAs: bad, notify: page}\n") +
