@@ -53,7 +53,7 @@ for the same specs.`,
 			if err := p.Apply(); err != nil {
 				return world(err)
 			}
-			fmt.Fprintln(a.stdout, p.Summary())
+			fmt.Fprintln(a.stdout, p.Result())
 			return nil
 		},
 	}

@@ -90,7 +90,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	if err != nil {
 		return world(err)
 	}
-	fmt.Fprintf(a.stdout, "\nThe specs, rules and dashboards are in %s: %s\n", f.dir, p.Summary())
+	fmt.Fprintf(a.stdout, "\nThe specs, rules and dashboards are in %s: %s\n", f.dir, p.Result())
 	return a.demoPipelines(ctx, f)
 }
 

@@ -90,7 +90,9 @@ func Run(ctx context.Context, set *slo.Set, o Options) ([]Result, error) {
 		return nil, err
 	}
 	defer p.store.Close()
-	if err := p.run(ctx); err != nil {
+	err = p.run(ctx)
+	p.clearProgress()
+	if err != nil {
 		return nil, err
 	}
 	return p.results(ctx)

@@ -44,6 +44,13 @@ func (p *play) tick(ctx context.Context, t time.Time, events []engine.Event) err
 	return nil
 }
 
+// clearProgress removes the progress line.
+func (p *play) clearProgress() {
+	if p.opts.Progress != nil {
+		fmt.Fprint(p.opts.Progress, "\r\x1b[K")
+	}
+}
+
 func bar(done float64) string {
 	const width = 30
 	out := make([]byte, width)
@@ -62,9 +69,7 @@ func (p *play) tell(e engine.Event) {
 	if r == nil {
 		return
 	}
-	if p.opts.Progress != nil {
-		fmt.Fprint(p.opts.Progress, "\r\x1b[K")
-	}
+	p.clearProgress()
 	severity := e.Alert.Labels[slo.LabelSeverity]
 	when := e.At.Format("Mon 01-02 15:04:05")
 	if e.Kind == engine.Fired {

@@ -40,6 +40,11 @@ func (c Change) Diff() []byte {
 	return diff.Diff(oldName, c.Old, newName, c.New)
 }
 
+// Result returns Summary in the past tense, for after Apply: "1 created, 2 updated, 0 removed, 40 unchanged".
+func (p *Plan) Result() string {
+	return strings.NewReplacer("to create", "created", "to update", "updated", "to remove", "removed").Replace(p.Summary())
+}
+
 // Summary returns one line such as "1 to create, 2 to update, 0 to remove, 40 unchanged", followed by
 // the number of kept files and of conflicts where there are any. It has no newline at its end.
 func (p *Plan) Summary() string {
