@@ -37,7 +37,7 @@ test: modules ## Run every test, offline, in any order
 	GOPROXY=off $(GO) test -shuffle=on ./...
 
 .PHONY: check
-check: check-format check-vet check-arch check-race check-bench ## Run what else a change must pass
+check: check-format check-vet check-arch check-rules check-race check-bench ## Run what else a change must pass
 
 .PHONY: check-format
 check-format: ## gofumpt has nothing to change
@@ -53,6 +53,11 @@ check-vet: modules ## go vet and staticcheck find nothing
 check-arch: ## Imports, sizes and budgets are as internal/arch says
 	$(GO) test ./internal/arch
 
+.PHONY: check-rules
+check-rules: build bin/promtool bin/vmalert ## promtool and vmalert accept what build writes for every example
+	$(GO) vet -tags real ./internal/realtest
+	$(GO) test -tags real -count=1 -run '^TestFiles$$' ./internal/realtest
+
 .PHONY: check-race
 check-race: modules ## The race detector finds nothing in packages with goroutines
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(RACE)
@@ -63,7 +68,7 @@ check-bench: modules ## Every benchmark runs, once
 
 .PHONY: test-real
 test-real: build tools-real ## Run the tests against real servers: not part of make test
-	$(GO) test -tags real -count=1 -v -timeout 20m ./realtest/...
+	$(GO) test -tags real -count=1 -v -timeout 20m ./internal/realtest/...
 
 .PHONY: bench
 bench: modules ## Run every benchmark COUNT times (default 1)

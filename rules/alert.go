@@ -50,7 +50,7 @@ func (b *bundle) burnAlert(name, severity string, tiers []tier) Rule {
 		legs = append(legs, "(\n"+indent(b.leg(t), 2)+"\n)")
 	}
 	r := Rule{
-		Alert: name, Expr: "max without (window) (\n" + indent(union(legs), 2) + "\n)",
+		Alert: name, Expr: b.unlessMuted("max without (window) (\n" + indent(union(legs), 2) + "\n)"),
 		Labels: b.alertLabels(severity), Annotations: b.burnAnnotations(tiers),
 	}
 	return r
@@ -152,7 +152,7 @@ func (b *bundle) noDataRules() []Rule {
 	}
 	rule := func(state int, reason string, after time.Duration, summary, description string) Rule {
 		r := Rule{
-			Alert: slo.AlertNoData, Expr: fmt.Sprintf("%s == %d", b.match(slo.SeriesTelemetry), state), For: after,
+			Alert: slo.AlertNoData, Expr: b.unlessMuted(fmt.Sprintf("%s == %d", b.match(slo.SeriesTelemetry), state)), For: after,
 			Labels: b.alertLabels(b.noData.Notify), Annotations: b.annotations(summary, description),
 		}
 		r.Labels[slo.LabelReason] = reason

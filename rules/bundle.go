@@ -79,6 +79,8 @@ type bundle struct {
 	fastW   []time.Duration
 	slowW   []time.Duration
 	now     string // currentPeriod, for calendar windows
+
+	adjusted map[string]*adjusted // by the name of the SLO; those of all SLOs of the bundle
 }
 
 // plan divides the SLOs of set into bundles, sorted by name.
@@ -100,6 +102,7 @@ func plan(set *slo.Set, o Options) ([]bundle, error) {
 		}
 	}
 	var out []bundle
+	schedules := map[string]schedule{}
 	for c, members := range classes {
 		proto, err := newBundle(set, o, c, members[0])
 		if err != nil {
@@ -113,7 +116,11 @@ func plan(set *slo.Set, o Options) ([]bundle, error) {
 		}
 		for i, shard := range shards {
 			if len(shard) > 0 {
-				out = append(out, proto.with(shard, i+1))
+				b := proto.with(shard, i+1)
+				if err := b.readAdjustments(schedules); err != nil {
+					return nil, fmt.Errorf("rules of %s: %w", b.name, err)
+				}
+				out = append(out, b)
 			}
 		}
 	}

@@ -140,14 +140,13 @@ func (c counting) apply(v string) string {
 	return c.of(v)
 }
 
-// grown returns the increments of the counters of p since the last tick, one element a series. all are the selectors
-// of all series of the SLO.
+// grown returns the increments of the counters of p since the last tick, one element a series.
 //
 // The previous value is the one a tick ago, or the last one within the memory of the clock if the target was not
 // scraped then. A value that is lower than before, and that of a new series, counts from zero. A new series does so
 // only if that is not its past: its target was not out of reach, the rules were being evaluated, and, for series that
 // are pushed and have no up, others of the SLO were there a tick ago.
-func (b *bundle) grown(x *slo.SLO, c counting, p part, all []part) string {
+func (b *bundle) grown(x *slo.SLO, c counting, p part) string {
 	tick, ago := b.clock.tick, b.clock.tick+c.offset
 	now := b.value(c, p.sel, 0)
 	last := c.apply(fmt.Sprintf("last_over_time(%s[%s] offset %s)", p.sel, duration(b.clock.memory), duration(ago)))
@@ -159,32 +158,37 @@ func (b *bundle) grown(x *slo.SLO, c counting, p part, all []part) string {
 	}
 	fresh := "  " + now + "\n" +
 		"  unless on (job, instance) (max_over_time(" + p.up + "[" + duration(b.clock.memory) + "] offset " + duration(ago) + ") == 0)\n" +
-		"  and on () " + one(slo.SeriesInfo, x) + " offset " + duration(4*tick+c.offset)
+		"  and on () " + one(slo.SeriesInfo, x) + " offset " + duration(b.warmup()+c.offset)
 	if p.job {
 		there := []string{p.up}
 		if c.offset > 0 {
 			there[0] += " offset " + duration(c.offset)
 		}
-		for _, o := range all {
-			there = append(there, b.value(counting{offset: c.offset}, o.sel, tick))
-		}
+		there = append(there, fmt.Sprintf("%s offset %s == %d", one(slo.SeriesTelemetry, x), duration(ago), slo.TelemetryThere))
 		fresh += "\n  and on () (" + strings.Join(there, " or ") + ")"
 	}
 	return union([]string{known, fresh})
 }
 
+// warmup is how long the rules must have been evaluated before a new series counts from zero. The first slo:info lies
+// a query offset before the start, and a series that was there before takes up to a scrape to be seen and another to
+// be seen twice.
+func (b *bundle) warmup() time.Duration {
+	return max(4*b.clock.tick, b.opts.QueryOffset+2*time.Duration(b.source.ScrapeInterval)+b.clock.tick)
+}
+
 // increment returns the events that the counters of q counted since the last tick, one element for each group.
 // It is empty where no series is.
-func (b *bundle) increment(x *slo.SLO, c counting, q, all query) string {
+func (b *bundle) increment(x *slo.SLO, c counting, q query) string {
 	sum := func(p part) string {
-		return b.by("sum") + "(\n" + indent(b.grown(x, c, p, all.parts), 2) + "\n)"
+		return b.by("sum") + "(\n" + indent(b.grown(x, c, p), 2) + "\n)"
 	}
 	if len(q.parts) == 1 && q.additive {
 		return sum(q.parts[0])
 	}
 	if !q.additive {
 		text := q.replace(func(p part) string {
-			grown := b.grown(x, c, p, all.parts)
+			grown := b.grown(x, c, p)
 			if p.inSum && len(b.groupBy) == 0 {
 				grown += "\nor vector(0)" // or the whole expression is empty where this part is
 			}

@@ -84,6 +84,9 @@ func (w *writer) line(depth int, text string) {
 
 func (w *writer) group(depth int, g Group) {
 	w.line(depth, "- name: "+quote(g.Name))
+	for _, n := range g.Notes {
+		w.line(depth+1, "# "+n)
+	}
 	w.line(depth+1, "interval: "+duration(g.Interval))
 	delay := "query_offset"
 	if g.Target == VictoriaMetrics || g.Target == VictoriaMetricsOperator {

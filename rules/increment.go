@@ -58,7 +58,7 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 	if err != nil {
 		return increments{}, err
 	}
-	out := increments{all: total, events: b.increment(x, counting{}, total, total), fill: b.presence(total)}
+	out := increments{all: total, events: b.increment(x, counting{}, total), fill: b.presence(total)}
 	what, text, to := "bad", sli.Bad, &out.bad
 	if sli.Good != "" {
 		what, text, to = "good", sli.Good, &out.good
@@ -67,7 +67,7 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 	if err != nil {
 		return increments{}, err
 	}
-	*to = b.increment(x, counting{}, q, total)
+	*to = b.increment(x, counting{}, q)
 	return out, nil
 }
 
@@ -92,7 +92,7 @@ func (b *bundle) latencyIncrements(x *slo.SLO, sli *slo.Latency) (increments, er
 			return "(histogram_fraction(-Inf, " + under + ", " + v + ") * (histogram_count(" + v + ") > 0))"
 		}}
 		return increments{
-			all: base, events: b.increment(x, total, base, base), good: b.increment(x, good, base, base), fill: b.presence(base),
+			all: base, events: b.increment(x, total, base), good: b.increment(x, good, base), fill: b.presence(base),
 		}, nil
 	}
 	name, braces, _ := strings.Cut(sli.Histogram, "{")
@@ -109,7 +109,7 @@ func (b *bundle) latencyIncrements(x *slo.SLO, sli *slo.Latency) (increments, er
 		return increments{}, err
 	}
 	return increments{
-		all: count, events: b.increment(x, counting{}, count, count), good: b.increment(x, counting{}, bucket, count),
+		all: count, events: b.increment(x, counting{}, count), good: b.increment(x, counting{}, bucket),
 		fill: b.presence(count),
 	}, nil
 }
@@ -136,8 +136,8 @@ func (b *bundle) deadlineIncrements(x *slo.SLO, sli *slo.Deadline) (increments, 
 	}
 	return increments{
 		all:    started,
-		events: b.increment(x, counting{offset: time.Duration(sli.Within)}, started, started),
-		good:   b.increment(x, counting{}, finished, started),
+		events: b.increment(x, counting{offset: time.Duration(sli.Within)}, started),
+		good:   b.increment(x, counting{}, finished),
 		fill:   b.presence(started), signed: true,
 	}, nil
 }
@@ -151,7 +151,7 @@ func (b *bundle) spendIncrements(x *slo.SLO, sli *slo.Spend) (increments, error)
 	}
 	plan := sli.Amount.Float() / x.Budget.Float() * float64(b.clock.tick) / float64(b.window.Length())
 	return increments{
-		all: cost, events: number(plan) + " * " + b.presence(cost), bad: b.increment(x, counting{credits: true}, cost, cost),
+		all: cost, events: number(plan) + " * " + b.presence(cost), bad: b.increment(x, counting{credits: true}, cost),
 		fill: b.presence(cost), signed: true,
 	}, nil
 }

@@ -36,10 +36,17 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 	if len(inc.all.parts) > 0 {
 		out = append(out, record(slo.SeriesTelemetry, b.telemetry(inc.all)))
 	}
-	events, bad := slo.SeriesEventsIncrement, slo.SeriesBadIncrement
+	out = append(out, b.scheduleRules(x, labels)...)
+	verdict := pair{slo.SeriesEventsIncrement, slo.SeriesBadIncrement}
+	counted := verdict
 	sliced := x.Budgeting.Slice > 0 && x.Budgeting.Method != slo.Occurrences
 	if sliced {
-		events, bad = seriesRawEvents, seriesRawBad
+		counted = pair{seriesRawEvents, seriesRawBad}
+	}
+	masked := !b.of(x).mask.never()
+	events, bad := counted.events, counted.bad
+	if masked {
+		events, bad = counted.unmasked().events, counted.unmasked().bad
 	}
 	out = append(out, record(events, b.withMissing(x, inc, b.filled(inc.events, inc), "good", "bad")))
 	switch {
@@ -52,8 +59,17 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 		expr := "(\n" + indent(b.filled(inc.events, inc), 2) + "\n)\n-\n(\n" + indent(b.filled(inc.good, inc), 2) + "\n)"
 		out = append(out, record(bad, b.withMissing(x, inc, floor(inc, expr), "bad")))
 	}
+	if masked {
+		out = append(out, b.maskRules(x, counted, labels)...)
+	}
 	if sliced {
-		out = append(out, b.sliceRules(x, labels)...)
+		out = append(out, b.sliceRules(x, counted, verdict, labels)...)
+	}
+	if sliced && masked {
+		out = append(out, b.sliceRules(x, counted.unmasked(), verdict.unmasked(), labels)...)
+	}
+	if masked {
+		out = append(out, b.excludedRules(x, sliced, labels)...)
 	}
 	return out, nil
 }
@@ -98,7 +114,11 @@ func (b *bundle) withMissing(x *slo.SLO, inc increments, expr string, ways ...st
 	if len(inc.all.parts) == 0 || b.shape == spend || !slices.Contains(ways, x.NoData.TreatAs) {
 		return expr
 	}
-	usual := fmt.Sprintf("sum(avg_over_time(%s[1d]))", one(slo.SeriesEventsIncrement, x))
+	seen := pair{events: slo.SeriesEventsIncrement}
+	if !b.of(x).mask.never() {
+		seen = seen.unmasked()
+	}
+	usual := fmt.Sprintf("sum(avg_over_time(%s[1d]))", one(seen.events, x))
 	switch {
 	case inc.eventsPeriod:
 		usual = "1"
@@ -126,23 +146,24 @@ func (b *bundle) telemetry(q query) string {
 	return expr + "\nor vector(0)"
 }
 
-// sliceRules judge each slice when it ends: it is one event, bad as a whole or, with ratioTimeslices, in part.
-func (b *bundle) sliceRules(x *slo.SLO, labels map[string]string) []Rule {
+// sliceRules judge each slice of some increments when it ends: it is one event, bad as a whole or, with
+// ratioTimeslices, in part.
+func (b *bundle) sliceRules(x *slo.SLO, from, to pair, labels map[string]string) []Rule {
 	length := time.Duration(x.Budgeting.Slice)
 	over := span(length)
 	if !b.chained() {
 		over += " offset " + duration(b.clock.tick)
 	}
-	events := "sum_over_time(" + one(seriesRawEvents, x) + over + ")"
-	bad := "sum_over_time(" + one(seriesRawBad, x) + over + ")"
+	events := "sum_over_time(" + one(from.events, x) + over + ")"
+	bad := "sum_over_time(" + one(from.bad, x) + over + ")"
 	ends := fmt.Sprintf("(time() %% %s < bool %s)", number(length.Seconds()), number(b.clock.tick.Seconds()))
 	verdict := fmt.Sprintf("(%s > bool %s * %s)", bad, literal(x.Budgeting.SliceTarget.Complement()), events)
 	if x.Budgeting.Method == slo.RatioTimeslices {
 		verdict = fmt.Sprintf("clamp(%s / (%s > 0) or 0 * %s, 0, 1)", bad, events, events)
 	}
 	return []Rule{
-		{Record: slo.SeriesEventsIncrement, Expr: "(" + events + " > bool 0) * " + ends, Labels: labels},
-		{Record: slo.SeriesBadIncrement, Expr: verdict + " * " + ends, Labels: labels},
+		{Record: to.events, Expr: "(" + events + " > bool 0) * " + ends, Labels: labels},
+		{Record: to.bad, Expr: verdict + " * " + ends, Labels: labels},
 	}
 }
 

@@ -80,6 +80,7 @@ type Group struct {
 	DataSource            string // name of the slo.DataSource that has the series
 	Target                Target
 	Interval, QueryOffset time.Duration
+	Notes                 []string // comments for people who read the file
 	Rules                 []Rule
 }
 
@@ -117,7 +118,9 @@ func (b *bundle) groups() ([]Group, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rules of SLO %q: %w", x.Name, err)
 		}
-		out = append(out, b.group("slo-"+x.Name, b.clock.tick, rules))
+		g := b.group("slo-"+x.Name, b.clock.tick, rules)
+		g.Notes = b.of(x).notes
+		out = append(out, g)
 	}
 	quick := slices.Concat(b.fastRules(), b.alertRules(fast), b.noDataRules(), b.slothRules(fast))
 	sums, results := b.slowRules(), slices.Concat(b.slowResults(), b.alertRules(slow), b.slothRules(slow))

@@ -119,3 +119,35 @@ func TestSlothNames(t *testing.T) {
 		w.near(series, w.value(series+in, time.Hour), want, want*0.02)
 	}
 }
+
+// The first sight of a counter that is a million high counts nothing, however rarely its target is scraped.
+func TestFirstSightCountsNothing(t *testing.T) {
+	for _, scrape := range []time.Duration{time.Minute, 2 * time.Minute} {
+		spec := "apiVersion: plimsoll.dev/v1\nkind: DataSource\nmetadata: {name: default}\nspec: {type: prometheus, scrapeInterval: " +
+			slo.Duration(scrape).String() + ", evaluationInterval: 30s}\n---" + availability("99%", "{rolling: 30d}", "  alerting: {profile: slow}\n", "api") + slowProfile
+		w := newWorld(t, spec, rules.Options{})
+		x := traffic{job: "api", ok: 1e6, rate: steady(600, 6)}
+		turn := 0
+		w.run(minutes(30, func(at time.Duration) []sample {
+			now := x.scrape(at)
+			if turn++; turn == 1 || turn%int(scrape/tick) != 1 { // the phase in which the rules wait longest
+				return nil
+			}
+			return now
+		}))
+		got := w.value(`sum_over_time(slo:events:inc{slo="api"}[30m])`, 30*time.Minute)
+		if got < 600*25 || got > 600*31 {
+			t.Errorf("scraped every %v: %v events in half an hour, want 15000 to 18600", scrape, got)
+		}
+	}
+}
+
+const slowProfile = `---
+apiVersion: plimsoll.dev/v1
+kind: AlertProfile
+metadata: {name: slow}
+spec:
+  tiers:
+    - {severity: page, long: 1h, short: 10m, budget: "2%"}
+    - {severity: ticket, long: 3d, short: 6h, budget: "10%"}
+`

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ func (b *bundle) fastRules() []Rule {
 	return []Rule{
 		{Record: slo.SeriesEventsSum, Expr: b.fastSums(slo.SeriesEventsIncrement, false)},
 		{Record: slo.SeriesBadSum, Expr: b.fastSums(slo.SeriesBadIncrement, b.shape == deadline)},
-		{Record: slo.SeriesBurnRate, Expr: b.burn(windows)},
+		{Record: slo.SeriesBurnRate, Expr: b.burn(slo.SeriesBadSum, slo.SeriesEventsSum, windows)},
 	}
 }
 
@@ -37,27 +38,18 @@ func (b *bundle) fastSums(series string, clamp bool) string {
 	for _, w := range b.fastW {
 		parts = append(parts, tag("sum_over_time("+b.match(series)+span(w)+")", slo.LabelWindow, duration(w)))
 	}
-	sum := "sum by (" + b.identity() + ", " + slo.LabelWindow + ") (\n" + indent(union(parts), 2) + "\n)"
-	if clamp {
+	taken := b.lessTaken(series)
+	sum := "sum by (" + b.identity() + ", " + slo.LabelWindow + ") (\n" + indent(union(append(parts, taken...)), 2) + "\n)"
+	if clamp || taken != nil && b.shape != spend {
 		sum = "clamp_min(" + sum + ", 0)"
 	}
 	return b.describe(sum)
 }
 
-// sum adds up a recorded series over a range. It looks at the identity only, so that a changed label of an SLO does
-// not split its history.
-func (b *bundle) sum(series, over string, clamp bool) string {
-	s := "sum by (" + b.identity() + ") (sum_over_time(" + b.match(series) + over + "))"
-	if clamp {
-		return "clamp_min(" + s + ", 0)"
-	}
-	return s
-}
-
-// burn divides bad events by events and by the budget, where there are events. Without a budget any bad event burns
-// infinitely fast.
-func (b *bundle) burn(window string) string {
-	bad, events := b.match(slo.SeriesBadSum, window), b.match(slo.SeriesEventsSum, window)
+// burn divides sums of bad events by those of events and by the budget, where there are events. Without a budget any
+// bad event burns infinitely fast.
+func (b *bundle) burn(badSum, eventsSum, window string) string {
+	bad, events := b.match(badSum, window), b.match(eventsSum, window)
 	if b.zero {
 		return "(" + bad + " > 0) * Inf\nor\n0 * (" + events + " > 0)"
 	}
@@ -71,26 +63,32 @@ func (b *bundle) slowRules() []Rule {
 		{Record: seriesEventsRollup, Expr: b.rollup(slo.SeriesEventsIncrement, seriesEventsRollup)},
 		{Record: seriesBadRollup, Expr: b.rollup(slo.SeriesBadIncrement, seriesBadRollup)},
 	}
-	add := func(window string, sum func(series string, clamp bool) string) {
+	out = append(out, b.masked().excludedRollups()...)
+	add := func(window string, over func(rollup string) string, past func(inc string) []string) {
 		in := map[string]string{slo.LabelWindow: window}
+		sum := func(rollup, inc string, clamp bool) string {
+			return b.describe(b.add([]string{over(rollup)}, clamp, past(inc)...))
+		}
 		out = append(out,
-			Rule{Record: slo.SeriesEventsSum, Labels: in, Expr: b.describe(sum(seriesEventsRollup, false))},
-			Rule{Record: slo.SeriesBadSum, Labels: in, Expr: b.describe(sum(seriesBadRollup, b.shape == deadline))})
+			Rule{Record: slo.SeriesEventsSum, Labels: in, Expr: sum(seriesEventsRollup, slo.SeriesEventsIncrement, false)},
+			Rule{Record: slo.SeriesBadSum, Labels: in, Expr: sum(seriesBadRollup, slo.SeriesBadIncrement, b.shape == deadline)})
 	}
 	for _, w := range b.slowW {
-		add(duration(w), func(series string, clamp bool) string { return b.sum(series, span(w), clamp) })
+		add(duration(w), func(rollup string) string { return "sum_over_time(" + b.match(rollup) + span(w) + ")" },
+			func(inc string) []string { return b.pastIn(inc, w, b.clock.lag) })
 	}
-	add(b.periodLabel(), b.periodSum)
-	return out
+	add(b.periodLabel(), b.overPeriod, b.pastPeriod)
+	return slices.Concat(out, b.takenRules(), b.corrected().rawSums())
 }
 
 // slowResults record the burn rates of the long windows and the budget left.
 func (b *bundle) slowResults() []Rule {
 	var out []Rule
 	for _, w := range append(labelsOf(b.slowW), b.periodLabel()) {
-		out = append(out, Rule{Record: slo.SeriesBurnRate, Labels: map[string]string{slo.LabelWindow: w}, Expr: b.burn(inWindow(w))})
+		out = append(out, Rule{Record: slo.SeriesBurnRate, Labels: map[string]string{slo.LabelWindow: w}, Expr: b.burn(slo.SeriesBadSum, slo.SeriesEventsSum, inWindow(w))})
 	}
-	return append(out, Rule{Record: slo.SeriesBudgetRemaining, Expr: b.remaining()})
+	out = append(out, Rule{Record: slo.SeriesBudgetRemaining, Expr: b.remaining(slo.SeriesBadSum, b.match(slo.SeriesBurnRate, inWindow(b.periodLabel())))})
+	return append(out, b.corrected().rawResults()...)
 }
 
 // periodLabel is the value of LabelWindow for the budget's window: its length, or the name of the calendar period.
@@ -120,24 +118,20 @@ func (b *bundle) rollup(series, into string) string {
 	return expr + "\nunless " + on + " last_over_time(" + b.match(into) + span(b.clock.slow) + ")"
 }
 
-// periodSum adds up the rollups of the budget's window.
-func (b *bundle) periodSum(series string, clamp bool) string {
+// overPeriod adds up, for each series apart, the rollups of the budget's window.
+func (b *bundle) overPeriod(rollup string) string {
 	if b.window.Calendar == "" {
-		return b.sum(series, span(b.window.Length()), clamp)
+		return "sum_over_time(" + b.match(rollup) + span(b.window.Length()) + ")"
 	}
-	s := "sum by (" + b.identity() + ") (\n  sum_over_time(" + b.match(series) + "[" + duration(longestPeriod(b.window.Calendar)) + "])\n  and on (" +
-		labelPeriod + ") " + b.now + "\n)"
-	if clamp {
-		return "clamp_min(" + s + ", 0)"
-	}
-	return s
+	return "\n  sum_over_time(" + b.match(rollup) + "[" + duration(longestPeriod(b.window.Calendar)) + "])\n  and on (" +
+		labelPeriod + ") " + b.now + "\n"
 }
 
-// remaining is the part of the budget that is left: of the events so far in the window, or of the amount of money.
-func (b *bundle) remaining() string {
-	in := inWindow(b.periodLabel())
+// remaining is the part of the budget that is left: of the events so far in the window, given how fast they burn, or
+// of the amount of money.
+func (b *bundle) remaining(badSum, burn string) string {
 	if b.shape == spend {
-		return "1 - sum without (window) (" + b.match(slo.SeriesBadSum, in) + ")\n/ on (slo) group_left ()\n  " + b.match(seriesAmount)
+		return "1 - sum without (window) (" + b.match(badSum, inWindow(b.periodLabel())) + ")\n/ on (slo) group_left ()\n  " + b.match(seriesAmount)
 	}
-	return "1 - sum without (window) (" + b.match(slo.SeriesBurnRate, in) + ")"
+	return "1 - sum without (window) (" + burn + ")"
 }

@@ -78,6 +78,7 @@ var arrows = []arrow{
 		"slo/...", "burnrate", "rules", "dashboards", "exporters/...", "docs/...", "internal/...",
 	}},
 	{"cmd/plimsoll-collector", []string{"collector/..."}},
+	{"internal/realtest", nil}, // tests only
 	{"bench/...", []string{"..."}},
 }
 

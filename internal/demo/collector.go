@@ -68,7 +68,7 @@ func Collector(ctx context.Context, w io.Writer, program string) error {
 // startCollector starts the program; stop ends it and waits for its end.
 func startCollector(ctx context.Context, program, endpoint, backend, secret string) (stop func(), err error) {
 	config := fmt.Sprintf(`yaml:{receivers: {platform_events: {endpoint: %q, sources: {github: {secrets: ["${env:PLIMSOLL_DEMO_SECRET}"]}}}},
-exporters: {otlp_http: {endpoint: %q, encoding: json, compression: none}},
+exporters: {otlp_http: {endpoint: %q, encoding: json, compression: none, sending_queue: {num_consumers: 1}}},
 service: {telemetry: {logs: {level: error}, metrics: {level: none}}, pipelines: {metrics: {receivers: [platform_events], exporters: [otlp_http]}}}}`, endpoint, backend)
 	cmd := exec.CommandContext(ctx, program, "--config", config)
 	cmd.Env = append(os.Environ(), "PLIMSOLL_DEMO_SECRET="+secret)

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/internal/engine"
+)
+
+// set is the rules of one program, ready to be evaluated.
+type set struct {
+	name   string
+	engine *engine.Engine
+	slos   int
+	cycle  time.Duration // after which all groups were evaluated equally often
+}
+
+// sets returns ours first. The history of Sloth is recorded on the way.
+func (m *month) sets(ctx context.Context, sloth string) ([]*set, error) {
+	ours, err := plimsollFiles(m.services)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := slothFile(sloth, m.services)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.slothHistory(ctx); err != nil {
+		return nil, err
+	}
+	pyrra, err := ruleFile("pyrra.yaml", pyrraGroups(m.services))
+	if err != nil {
+		return nil, err
+	}
+	workbook, err := ruleFile("workbook.yaml", workbookGroups(m.services))
+	if err != nil {
+		return nil, err
+	}
+	var out []*set
+	for _, x := range []struct {
+		name  string
+		cycle time.Duration
+		files []engine.RuleFile
+	}{
+		{"plimsoll", turnLength, ours},
+		{"sloth", tick, []engine.RuleFile{theirs}},
+		{"pyrra", 150 * time.Second, []engine.RuleFile{pyrra}},
+		{"workbook", tick, []engine.RuleFile{workbook}},
+	} {
+		e, err := open(m.store, x.files...)
+		if err != nil {
+			return nil, fmt.Errorf("rules of %s: %w", x.name, err)
+		}
+		out = append(out, &set{x.name, e, len(m.services), x.cycle})
+	}
+	return out, nil
+}
+
+// cost is what rules take, per SLO and tick.
+type cost struct {
+	samples, allocs, bytes float64
+	cpu                    time.Duration
+}
+
+// turn evaluates one cycle from a time on and returns what it took.
+func (s *set) turn(ctx context.Context, from time.Time) (cost, error) {
+	s.engine.ResetStats()
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := processCPU()
+	for t := from; t.Before(from.Add(s.cycle)); t = t.Add(tick) {
+		if _, err := s.engine.EvalAt(ctx, t); err != nil {
+			return cost{}, fmt.Errorf("rules of %s: %w", s.name, err)
+		}
+	}
+	cpu := processCPU() - start
+	runtime.ReadMemStats(&after)
+	var samples int64
+	for _, x := range s.engine.Stats() {
+		samples += x.Samples
+	}
+	n := float64(s.slos) * float64(s.cycle/tick)
+	return cost{
+		samples: float64(samples) / n, cpu: time.Duration(float64(cpu) / n),
+		allocs: float64(after.Mallocs-before.Mallocs) / n, bytes: float64(after.TotalAlloc-before.TotalAlloc) / n,
+	}, nil
+}
+
+// alternate gives every set its turns, one after the other, and returns the cost of each turn, by set and round. The
+// first turn of each was before, at the end of the month.
+func alternate(ctx context.Context, m *month, sets []*set, rounds int) ([][]cost, error) {
+	all := make([][]cost, len(sets))
+	for r := range rounds {
+		from := m.end.Add(time.Duration(r+1) * turnLength)
+		for i, s := range sets {
+			c, err := s.turn(ctx, from)
+			if err != nil {
+				return nil, err
+			}
+			all[i] = append(all[i], c)
+		}
+		fmt.Fprintf(m.opts.talk, "round %d of %d\n", r+1, rounds)
+	}
+	return all, nil
+}
+
+// part is what the rules of one name take, per SLO and tick.
+type part struct {
+	name    string // of the group's kind and the rule
+	samples float64
+	wall    time.Duration
+}
+
+// parts divides the cost of the last turn by rule, dearest first.
+func (s *set) parts() []part {
+	n := float64(s.slos) * float64(s.cycle/tick)
+	var out []part
+	for _, x := range s.engine.Stats() {
+		kind := "slo" // the groups of Plimsoll: one for each SLO, and two that all share
+		for _, shared := range []string{"fast", "slow"} {
+			if strings.HasSuffix(x.Group, "-"+shared) {
+				kind = shared
+			}
+		}
+		name := kind + "." + x.Rule
+		i := slices.IndexFunc(out, func(p part) bool { return p.name == name })
+		if i < 0 {
+			i, out = len(out), append(out, part{name: name})
+		}
+		out[i].samples += float64(x.Samples) / n
+		out[i].wall += time.Duration(float64(x.Duration) / n)
+	}
+	slices.SortStableFunc(out, func(a, b part) int { return int(b.wall - a.wall) })
+	return out
+}
+
+// median takes the median of each figure.
+func median(cs []cost) cost {
+	return cost{
+		samples: middle(cs, func(c cost) float64 { return c.samples }), cpu: time.Duration(middle(cs, func(c cost) float64 { return float64(c.cpu) })),
+		allocs: middle(cs, func(c cost) float64 { return c.allocs }), bytes: middle(cs, func(c cost) float64 { return c.bytes }),
+	}
+}
+
+// middle returns the median of f over all.
+func middle[T any](all []T, f func(T) float64) float64 {
+	var v []float64
+	for _, x := range all {
+		v = append(v, f(x))
+	}
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+// cpuRatio returns the median over the rounds of how many times the CPU of b the CPU of a is. What else the machine
+// does meanwhile slows both turns of a round.
+func cpuRatio(a, b []cost) float64 {
+	rounds := make([]int, len(a))
+	for i := range rounds {
+		rounds[i] = i
+	}
+	return middle(rounds, func(i int) float64 { return float64(a[i].cpu) / float64(b[i].cpu) })
+}
+
+// processCPU returns the user and system time of the process.
+func processCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic("peers: getrusage of the own process: " + err.Error())
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,10 @@
+//go:build real
+
+package realtest
+
+import "syscall"
+
+// dieWithParent makes the kernel end a server when the test program ends, even by a crash or a timeout.
+func dieWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
