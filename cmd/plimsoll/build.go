@@ -20,11 +20,13 @@ import (
 type buildFlags struct {
 	dir, target, format string
 	force, exitCode     bool
+	tests               bool
 }
 
 func (f *buildFlags) add(c *cobra.Command) {
 	c.Flags().StringVarP(&f.dir, "output", "o", "", "directory of the generated files (required)")
 	c.Flags().StringVar(&f.target, "target", "", "form of the rules: "+strings.Join(targets(), ", ")+" (default: what the data source is)")
+	c.Flags().BoolVar(&f.tests, "tests", false, "write promtool unit tests of the rules as well")
 	c.Flags().BoolVar(&f.force, "force", false, "overwrite files that plimsoll did not write")
 	cobra.CheckErr(c.MarkFlagRequired("output"))
 }
@@ -37,6 +39,7 @@ func (a *app) buildCommand() *cobra.Command {
 		Long: `Build compiles the specs and writes what the tools load:
 
   rules/*.yaml        recording and alert rules
+  rules/tests/*.yaml  with --tests: unit tests for promtool test rules
   grafana/             dashboards and their provisioning file
   set.json            the compiled set, every default filled in
 
@@ -125,6 +128,11 @@ func (a *app) plan(args []string, f buildFlags) (*output.Plan, error) {
 	if err != nil {
 		return nil, world(err)
 	}
+	if f.tests {
+		if err := addTests(files, set, rules.Target(f.target)); err != nil {
+			return nil, world(err)
+		}
+	}
 	p, err := output.NewPlan(f.dir, files, output.Options{Force: f.force})
 	return p, world(err)
 }
@@ -136,6 +144,18 @@ func targets() []string {
 		out = append(out, string(t))
 	}
 	return out
+}
+
+// addTests adds the unit tests of the rules.
+func addTests(files map[string][]byte, set *slo.Set, target rules.Target) error {
+	tests, err := rules.PromtoolTests(set, rules.Options{Target: target})
+	if err != nil {
+		return fmt.Errorf("generate tests: %w", err)
+	}
+	for _, f := range tests {
+		files[path.Join("rules", "tests", f.Name)] = f.Content
+	}
+	return nil
 }
 
 // artifacts returns every generated file of a set by its path.

@@ -2,7 +2,6 @@ package pipelines
 
 import (
 	"container/list"
-	"fmt"
 	"sync"
 	"time"
 
@@ -16,15 +15,13 @@ type Options struct {
 	Settle time.Duration
 	// MaxAge is how long a run that does not end is waited for after its last sign. 35 days, GitHub's limit for a run.
 	MaxAge time.Duration
-	// Retain is how long a counted run is remembered after it was last heard of, to recognise copies. 7 days; GitHub
-	// offers redelivery for 3.
+	// Retain is how long a counted run is remembered after it was last heard of, to recognise copies, whatever delivery
+	// they come with. 7 days; GitHub offers redelivery for 3.
 	Retain time.Duration
 	// MaxSeries bounds the series of each metric. 2,000, plus one overflow series for each outcome.
 	MaxSeries int
 	// MaxRuns bounds the runs in memory. 50,000, some 25 MB. The run not heard of for longest makes room.
 	MaxRuns int
-	// Journal, if set, is told of each event before it is counted.
-	Journal Journal
 }
 
 func (o Options) withDefaults() Options {
@@ -45,20 +42,20 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Journal makes counting durable. Counters are a function of the events appended: adding them in the same order to new
-// Counters with the same options gives the same readings.
-type Journal interface {
-	// Append keeps the event or returns an error; then it is not counted. It must not call the Counters.
-	Append(event.Event) error
-}
-
 // Counters follow pipeline runs and count their outcomes in memory. They are safe for concurrent use.
 type Counters struct {
-	options Options
 	start   time.Time
+	journal Journal // nil if nothing is kept
+
+	waiting sync.Mutex
+	queue   []*addition // what is counted next
+
+	writing sync.Mutex // held while events are journaled and counted; nothing else changes what is counted
 
 	mu        sync.Mutex
+	options   Options
 	revision  uint64
+	rejected  map[rejection]int64 // not journaled and counted yet
 	runs      map[string]*tracked
 	open      *list.List // of *tracked without a final outcome, least recently heard of first
 	done      *list.List // of *tracked with one, in the same order
@@ -67,11 +64,11 @@ type Counters struct {
 	events    *table
 }
 
-// New returns counters that count since start.
+// New returns counters that count since start, and are gone with the process.
 func New(start time.Time, options Options) *Counters {
 	options = options.withDefaults()
 	return &Counters{
-		options: options, start: start,
+		options: options, start: start, rejected: map[rejection]int64{},
 		runs: map[string]*tracked{}, open: list.New(), done: list.New(),
 		outcomes: newTable(Family{
 			Name: "cicd.pipeline.run.outcomes", Unit: "{run}", Kind: Counter,
@@ -89,37 +86,16 @@ func New(start time.Time, options Options) *Counters {
 	}
 }
 
-// Add counts events in the order given. Events it has seen before, in whatever form they came, change nothing but the
-// number of duplicates. The error is the journal's; the events before the one it names are counted.
-func (c *Counters) Add(events ...event.Event) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, e := range events {
-		if err := c.add(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Reject counts a delivery that was not read; reason is one word of the caller's fixed vocabulary.
-func (c *Counters) Reject(source, reason string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.revision++
-	c.received(source, reason, "")
-}
-
 // Read settles the final outcomes that are due at now, and returns the points that changed after the given revision; 0
 // gives all of them. The snapshot shares nothing with c that changes later. How often c is read makes no difference to
 // the outcomes as long as a rerun is heard of before the attempt ahead of it has settled. The error is the journal's:
 // the snapshot is good, and what could not be settled is tried again by the next Read.
 func (c *Counters) Read(now time.Time, after uint64) (Snapshot, error) {
+	err := c.advance(now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := c.advance(now)
 	s := Snapshot{Start: c.start, Revision: c.revision}
-	for _, t := range []*table{c.outcomes, c.durations, c.events} {
+	for _, t := range c.tables() {
 		if family := t.read(after); len(family.Points) > 0 {
 			s.Families = append(s.Families, family)
 		}
@@ -127,8 +103,18 @@ func (c *Counters) Read(now time.Time, after uint64) (Snapshot, error) {
 	return s, err
 }
 
-// advance settles the final outcome of the runs whose time has come.
-func (c *Counters) advance(now time.Time) error {
+func (c *Counters) tables() []*table { return []*table{c.outcomes, c.durations, c.events} }
+
+// adopt makes the options those that count from now on.
+func (c *Counters) adopt(options Options) {
+	c.options = options
+	for _, t := range c.tables() {
+		t.max = options.MaxSeries
+	}
+}
+
+// settled returns the events that settle the runs whose time has come. c.mu is held.
+func (c *Counters) settled(now time.Time) []event.Event {
 	var settled []event.Event
 	for at := c.open.Front(); at != nil; at = at.Next() {
 		t := at.Value.(*tracked)
@@ -136,12 +122,7 @@ func (c *Counters) advance(now time.Time) error {
 			settled = append(settled, t.settledEvent(result, now))
 		}
 	}
-	for _, e := range settled {
-		if err := c.add(e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return settled
 }
 
 func (t *tracked) settledEvent(result string, now time.Time) event.Event {
@@ -151,26 +132,25 @@ func (t *tracked) settledEvent(result string, now time.Time) event.Event {
 	}.event()
 }
 
-func (c *Counters) add(e event.Event) error {
-	if c.options.Journal != nil {
-		if err := c.options.Journal.Append(e); err != nil {
-			return fmt.Errorf("journal event %q: %w", e.Key, err)
-		}
-	}
+// add counts one event. c.mu is held.
+func (c *Counters) add(e event.Event) {
 	c.revision++
+	if e.Name == rejectedName {
+		c.received(e.Source, e.Attrs.Text(event.EventVerdict), "", e.Attrs.Integer(rejections))
+		return
+	}
 	r, ok := runOf(e)
 	switch {
 	case !ok:
-		c.received(e.Source, "unused", "")
+		c.received(e.Source, "unused", "", 1)
 	case r.settled:
 		if t := c.runs[r.subject]; t != nil && !t.finalDone {
 			c.finish(t, r.result)
 		}
 	default:
 		c.forget(r.observed)
-		c.received(r.source, string(c.follow(r)), r.unmapped)
+		c.received(r.source, string(c.follow(r)), r.unmapped, 1)
 	}
-	return nil
 }
 
 // follow brings the run of an event up to date and counts what that decides.
@@ -204,7 +184,7 @@ func (c *Counters) finish(t *tracked, result string) {
 		last.state, last.result = finished, result
 	}
 	c.countFirst(t)
-	c.outcome(t.identity, result, "final").inc(c.revision)
+	c.outcome(t.identity, result, "final").add(c.revision, 1)
 	c.open.Remove(t.element)
 	t.element = c.done.PushBack(t)
 }
@@ -212,7 +192,7 @@ func (c *Counters) finish(t *tracked, result string) {
 func (c *Counters) countFirst(t *tracked) {
 	if result, ok := t.first(); ok && !t.firstDone {
 		t.firstDone = true
-		c.outcome(t.identity, result, "first").inc(c.revision)
+		c.outcome(t.identity, result, "first").add(c.revision, 1)
 	}
 }
 
@@ -239,17 +219,16 @@ func (c *Counters) track(r run) *tracked {
 	return t
 }
 
-// makeRoom drops one run if there are too many; if it was still open its outcome is what is known by now.
+// makeRoom drops a run if there are too many; if it was still open its outcome is what is known by now.
 func (c *Counters) makeRoom() {
-	if len(c.runs) < c.options.MaxRuns {
-		return
+	for len(c.runs) >= c.options.MaxRuns {
+		if c.done.Len() == 0 {
+			t := c.open.Front().Value.(*tracked)
+			result, _ := t.final(t.last().time, t.last().time, 0, 0)
+			c.finish(t, result)
+		}
+		c.drop(c.done.Front())
 	}
-	if c.done.Len() == 0 {
-		t := c.open.Front().Value.(*tracked)
-		result, _ := t.final(t.last().time, t.last().time, 0, 0)
-		c.finish(t, result)
-	}
-	c.drop(c.done.Front())
 }
 
 // forget drops the counted runs that were last heard of more than Retain ago.
@@ -278,10 +257,10 @@ func (c *Counters) duration(r run) {
 	}).observe(c.revision, c.durations.family.Bounds, r.duration.Seconds())
 }
 
-func (c *Counters) received(source, verdict, unmapped string) {
+func (c *Counters) received(source, verdict, unmapped string, n int64) {
 	c.events.at(c.revision, nil, []event.Attr{
 		event.String(event.EventSource, source), event.String(event.EventVerdict, verdict), event.String(event.Unmapped, unmapped),
-	}).inc(c.revision)
+	}).add(c.revision, uint64(n))
 }
 
 func (id identity) attrs() []event.Attr {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -283,50 +282,6 @@ func TestRetain(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(map[string]uint64{"counted": 2, "duplicate": 2}, verdicts(reading(c))); diff != "" {
-		t.Error(diff)
-	}
-}
-
-type journal struct {
-	events []event.Event
-	full   bool
-}
-
-func (j *journal) Append(e event.Event) error {
-	if j.full {
-		return errors.New("no space left")
-	}
-	j.events = append(j.events, e)
-	return nil
-}
-
-func TestJournalRefuses(t *testing.T) {
-	j := &journal{}
-	c := pipelines.New(t0, pipelines.Options{Journal: j})
-	if err := c.Add(step{run: 1, attempt: 1, at: 1, status: "completed", result: "failure"}.event(t, 0)); err != nil {
-		t.Fatal(err)
-	}
-	before := reading(c)
-	j.full = true
-	e := step{run: 2, attempt: 1, at: 10, status: "completed", result: "success"}.event(t, 0)
-	if err := c.Add(e); err == nil || !strings.Contains(err.Error(), e.Key) {
-		t.Errorf("Add = %v, want an error that names %s", err, e.Key)
-	}
-	if _, err := c.Read(minutes(100), 0); err == nil {
-		t.Error("Read settled a run that could not be kept")
-	}
-	if diff := cmp.Diff(outcomes(before), outcomes(reading(c))); diff != "" {
-		t.Errorf("something was counted that could not be kept:\n%s", diff)
-	}
-	j.full = false
-	if err := c.Add(e); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Read(minutes(100), 0); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]uint64{"first/good/success": 1, "final/good/success": 1, "first/bad/failure": 1, "final/bad/failure": 1}
-	if diff := cmp.Diff(want, outcomes(reading(c))); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -140,7 +140,8 @@ func runOf(e event.Event) (r run, ok bool) {
 		return run{}, false
 	}
 	r.source, r.subject, r.key = e.Source, e.Subject, e.Key
-	r.start, r.time, r.observed = e.Start, e.Time, e.Observed
+	// Without a reading of the monotonic clock, which does not survive in a journal.
+	r.start, r.time, r.observed = e.Start.Round(0), e.Time.Round(0), e.Observed.Round(0)
 	r.identity = identity{e.Attrs.Text(event.RepositoryOwner), e.Attrs.Text(event.Repository), e.Attrs.Text(event.PipelineName)}
 	r.number = e.Attrs.Integer(event.RunAttempt)
 	r.result, r.raw = e.Attrs.Text(event.Result), e.Attrs.Text(event.ResultRaw)

@@ -102,8 +102,8 @@ func rowKey(lists ...[]event.Attr) string {
 	return b.String()
 }
 
-func (r *row) inc(revision uint64) {
-	r.Count++
+func (r *row) add(revision, n uint64) {
+	r.Count += n
 	r.revision = revision
 }
 
@@ -112,7 +112,7 @@ func (r *row) observe(revision uint64, bounds []float64, value float64) {
 	i, _ := slices.BinarySearch(bounds, value)
 	r.Buckets[i]++
 	r.Sum += value
-	r.inc(revision)
+	r.add(revision, 1)
 }
 
 // read returns a copy of the family with the points that changed after the revision.

@@ -41,6 +41,9 @@ type EventsConfig struct {
 	// Limits bound the memory.
 	Limits LimitsConfig `mapstructure:"limits"`
 
+	// Storage is where what was counted survives a restart. Without it counters are in memory and begin at zero.
+	Storage StorageConfig `mapstructure:"storage"`
+
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -67,6 +70,16 @@ type LimitsConfig struct {
 
 	// Runs is the most pipeline runs that are remembered.
 	Runs int `mapstructure:"runs"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// StorageConfig is where events and counters are kept.
+type StorageConfig struct {
+	// Directory belongs to this receiver alone and is made if there is none. It must be on a local disk. Empty: nothing
+	// is kept.
+	Directory string `mapstructure:"directory"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}

@@ -2,8 +2,8 @@
 // written on. It checks the signature of each delivery, decodes it, counts it once, and passes the cumulative counters
 // on: what a delivery changed at once, everything every interval.
 //
-// What the sender is told: 202 counted and taken over, 503 the next consumer refuses for now (a redelivery is counted
-// once), 400 not readable or refused for good, 401 not authentic, 413 too large.
+// What the sender is told: 202 counted and taken over, 503 the disk can not keep it or the next consumer refuses for now
+// (a redelivery is counted once), 400 not readable or refused for good, 401 not authentic, 413 too large.
 package platformevents
 
 import (

@@ -46,23 +46,23 @@ func (r *eventsReceiver) handler(source string, secrets []string) http.HandlerFu
 	return func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
-			r.ledger.Reject(source, "unread")
+			r.counters.Reject(source, "unread")
 			answer(w, readStatus(err))
 			return
 		}
 		if !k.authentic(secrets, req.Header, body) {
-			r.ledger.Reject(source, "unauthentic")
+			r.counters.Reject(source, "unauthentic")
 			answer(w, http.StatusUnauthorized)
 			return
 		}
 		events, err := k.decode(req.Header, body, r.now())
 		if err != nil {
-			r.ledger.Reject(source, "malformed")
+			r.counters.Reject(source, "malformed")
 			r.set.Logger.Warn("delivery is not readable", zap.String("source", source), zap.Error(err))
 			answer(w, http.StatusBadRequest)
 			return
 		}
-		if err := r.ledger.Add(events...); err != nil {
+		if err := r.counters.Add(events...); err != nil {
 			r.set.Logger.Error("delivery is not counted", zap.String("source", source), zap.Error(err))
 			answer(w, http.StatusServiceUnavailable)
 			return

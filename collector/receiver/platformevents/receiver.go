@@ -15,31 +15,26 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
-	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
-// ledger is what events are counted in. pipelines.Counters is one, in memory.
-type ledger interface {
-	Add(events ...event.Event) error
-	Reject(source, reason string)
-	Read(now time.Time, after uint64) (pipelines.Snapshot, error)
-}
-
 type eventsReceiver struct {
-	cfg    *Config
-	set    receiver.Settings
-	next   consumer.Metrics
-	now    func() time.Time
-	obs    *receiverhelper.ObsReport
-	ledger ledger
+	cfg  *Config
+	set  receiver.Settings
+	next consumer.Metrics
+	now  func() time.Time
+	obs  *receiverhelper.ObsReport
+
+	counters *pipelines.Counters
+	ledger   *ledger.Ledger // nil if nothing is kept
 
 	server *http.Server
 	stop   context.CancelFunc
 	tasks  sync.WaitGroup
 
 	passing sync.Mutex // held while metrics are passed on, so that they arrive in the order of their timestamps
-	passed  uint64     // revision of the ledger up to which the next consumer has everything
+	passed  uint64     // revision of the counters up to which the next consumer has everything
 }
 
 func newReceiver(cfg *Config, set receiver.Settings, next consumer.Metrics, now func() time.Time) (*eventsReceiver, error) {
@@ -47,12 +42,55 @@ func newReceiver(cfg *Config, set receiver.Settings, next consumer.Metrics, now 
 	if err != nil {
 		return nil, err
 	}
-	counters := pipelines.New(now(), pipelines.Options{Settle: cfg.Settle, MaxSeries: cfg.Limits.Series, MaxRuns: cfg.Limits.Runs})
-	return &eventsReceiver{cfg: cfg, set: set, next: next, now: now, obs: obs, ledger: counters}, nil
+	return &eventsReceiver{cfg: cfg, set: set, next: next, now: now, obs: obs}, nil
 }
 
-// Start listens, and begins to pass metrics on.
+// Start takes up the counters where they were left, listens, and begins to pass metrics on.
 func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
+	if err := r.open(); err != nil {
+		return err
+	}
+	if err := r.serve(ctx, host); err != nil {
+		return errors.Join(err, r.close())
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	r.tasks.Go(func() { r.tick(running) })
+	return nil
+}
+
+// open makes the counters, in memory or as the ledger has them.
+func (r *eventsReceiver) open() error {
+	options := pipelines.Options{Settle: r.cfg.Settle, MaxSeries: r.cfg.Limits.Series, MaxRuns: r.cfg.Limits.Runs}
+	if r.cfg.Storage.Directory == "" {
+		r.counters = pipelines.New(r.now(), options)
+		return nil
+	}
+	var err error
+	if r.ledger, err = ledger.Open(r.cfg.Storage.Directory, ledger.Options{}); err != nil {
+		return err
+	}
+	if cut, ok := r.ledger.Cut(); ok {
+		r.set.Logger.Warn("the ledger ended in a record that was not acknowledged, it is cut off",
+			zap.String("file", cut.File), zap.Int64("offset", cut.Offset), zap.Int64("bytes", cut.Bytes))
+	}
+	if r.counters, err = pipelines.Open(r.ledger, r.now(), options); err != nil {
+		return errors.Join(err, r.close())
+	}
+	return nil
+}
+
+func (r *eventsReceiver) close() error {
+	if r.ledger == nil {
+		return nil
+	}
+	err := r.ledger.Close()
+	r.ledger = nil
+	return err
+}
+
+// serve begins to take deliveries.
+func (r *eventsReceiver) serve(ctx context.Context, host component.Host) error {
 	listener, err := r.cfg.ToListener(ctx)
 	if err != nil {
 		return err
@@ -65,9 +103,6 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 			componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
 		}
 	})
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	r.stop = stop
-	r.tasks.Go(func() { r.tick(running) })
 	return nil
 }
 
@@ -80,7 +115,7 @@ func (r *eventsReceiver) Shutdown(ctx context.Context) error {
 	r.stop()
 	r.tasks.Wait()
 	r.server = nil
-	return errors.Join(err, r.pass(ctx, 0))
+	return errors.Join(err, r.pass(ctx, 0), r.close())
 }
 
 // tick passes everything on at each interval: series that are not repeated would end for the backend.
@@ -95,8 +130,19 @@ func (r *eventsReceiver) tick(running context.Context) {
 			if err := r.pass(running, 0); err != nil {
 				r.set.Logger.Warn("metrics were refused, they are repeated with the next interval", zap.Error(err))
 			}
+			if err := r.compact(); err != nil {
+				r.set.Logger.Error("the ledger is not compacted, that is tried again with the next interval", zap.Error(err))
+			}
 		}
 	}
+}
+
+// compact keeps the ledger from growing without end.
+func (r *eventsReceiver) compact() error {
+	if r.ledger == nil || !r.ledger.Due() {
+		return nil
+	}
+	return r.counters.Compact()
 }
 
 // passChanges passes on what the next consumer has not taken over yet.
@@ -115,9 +161,9 @@ func (r *eventsReceiver) pass(ctx context.Context, after uint64) error {
 
 func (r *eventsReceiver) passLocked(ctx context.Context, after uint64) error {
 	now := r.now()
-	snapshot, err := r.ledger.Read(now, after)
+	snapshot, err := r.counters.Read(now, after)
 	if err != nil {
-		r.set.Logger.Error("outcomes are not settled", zap.Error(err))
+		r.set.Logger.Error("what is due is not counted, that is tried again", zap.Error(err))
 	}
 	if len(snapshot.Families) == 0 {
 		return nil

@@ -121,10 +121,16 @@ type server struct {
 // start runs the receiver on a free port with one GitHub source at /hooks.
 func start(t *testing.T, interval time.Duration) *server {
 	t.Helper()
+	return startIn(t, interval, "")
+}
+
+// startIn runs the receiver with its storage in a directory.
+func startIn(t *testing.T, interval time.Duration, dir string) *server {
+	t.Helper()
 	s := &server{t: t, next: newNext(), clock: &atomic.Int64{}}
 	factory := platformevents.NewFactory(func() time.Time { return received.Add(time.Duration(s.clock.Load()) * time.Second) })
 	cfg := config(t, factory)
-	cfg.Interval = interval
+	cfg.Interval, cfg.Storage.Directory = interval, dir
 	cfg.MaxRequestBodySize = 100_000
 	settings := receivertest.NewNopSettings(factory.Type())
 	core, logs := observer.New(zap.DebugLevel)
