@@ -13,16 +13,17 @@ import (
 // Each SLO has 60 series: 20 instances with 3 codes.
 func BenchmarkTick(b *testing.B) {
 	for _, n := range []int{1, 10, 50} {
-		b.Run(fmt.Sprintf("slos=%d", n), func(b *testing.B) { benchmarkTick(b, n) })
+		b.Run(fmt.Sprintf("slos=%d", n), func(b *testing.B) { benchmarkTick(b, n, 6*time.Hour, "") })
 	}
 }
 
-func benchmarkTick(b *testing.B, n int) {
+// benchmarkTick has n SLOs that record increments for history, and more documents.
+func benchmarkTick(b *testing.B, n int, history time.Duration, more string) {
 	var jobs []string
 	for i := range n {
 		jobs = append(jobs, fmt.Sprintf("job-%02d", i))
 	}
-	w := newWorld(b, availability("99.9%", "{rolling: 30d}", "", jobs...), rules.Options{})
+	w := newWorld(b, availability("99.9%", "{rolling: 30d}", "", jobs...)+more, rules.Options{})
 	var all []sample
 	for _, job := range jobs {
 		for i := range 20 {
@@ -41,8 +42,7 @@ func benchmarkTick(b *testing.B, n int) {
 		}
 		return all
 	}
-	const history = 6 * time.Hour
-	first := t0.Add(history)
+	first := t0.Add(6 * time.Hour)
 	for at := t0; at.Before(first); at = at.Add(tick) {
 		if err := w.put(at.Add(-20*time.Second), feed(0)...); err != nil {
 			b.Fatal(err)
@@ -84,6 +84,23 @@ func benchmarkTick(b *testing.B, n int) {
 	b.ReportMetric(float64(spent.Microseconds())/per, "us/slo/tick")
 	b.ReportMetric(float64(samples)/per, "samples/slo/tick")
 	b.ReportMetric(float64(len(w.engine.Stats()))/float64(n), "rules/slo")
+}
+
+// BenchmarkTickAdjusted is the cost for SLOs with adjustments: a weekly maintenance, and some single ones in the past.
+func BenchmarkTickAdjusted(b *testing.B) {
+	var jobs []string
+	for i := range 10 {
+		jobs = append(jobs, fmt.Sprintf("job-%02d", i))
+	}
+	weekly := adjustment("maintenance", 24*time.Hour, 2*time.Hour, "recurrence: FREQ=WEEKLY\n  timeZone: Europe/Berlin", jobs...)
+	past := ""
+	for i := range 10 {
+		past += adjustment("maintenance", -time.Duration(i+1)*48*time.Hour, 2*time.Hour, "", jobs...)
+	}
+	one := adjustment("maintenance", -48*time.Hour, 2*time.Hour, "", jobs...)
+	for name, more := range map[string]string{"none": "", "weekly": weekly, "past=1": one, "past=10": past} {
+		b.Run(name, func(b *testing.B) { benchmarkTick(b, len(jobs), 32*24*time.Hour, more) })
+	}
 }
 
 // history records increments up to now as the rules would have, and 30 days of rollups.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,19 +15,19 @@ import (
 
 // The telemetry in the tests of PromtoolTests has a sample a minute.
 const (
-	calmMinutes   = 60  // without errors, before the outage
+	calmMinutes   = 30  // before the outage
 	outageMinutes = 120 // within which a page must come
-	nightMinutes  = 60  // of the quiet night
 )
 
 // PromtoolTests returns a file for `promtool test rules` for each SLO of set, sorted by name: examples of what the
-// rules of Files mean, worked out from the SLO with package burnrate and not from the rules. A total outage pages at
-// the minute at which a tier of the profile first fires, and not the minute before; a quiet night, which spends half
-// of the budget or none of it, pages nobody and leaves as much budget as it should.
+// rules of Files mean, worked out from the SLO with package burnrate and not from the rules. Half an hour that spends
+// half of the budget, or none of it, pages nobody and leaves as much budget as it should. The total outage after it
+// pages at the minute at which a tier of the profile first fires, and not the minute before.
 //
 // The files belong into a folder of their own next to the rule files, which they name as ../NAME.yaml: so no pattern
 // that loads rules finds them. The example series are made up from the matchers of the SLI. Of an SLO for which that
 // cannot be done, or that is not counted in events as they come, the file has no tests and a comment that says why.
+// Promtool evaluates all SLOs of a rule file for each test file: a test takes about a tenth of a second for each SLO.
 //
 // Error: as Files.
 func PromtoolTests(set *slo.Set, o Options) ([]File, error) {
@@ -72,13 +73,7 @@ func (b *bundle) promtoolTest(x *slo.SLO, groups []Group) []byte {
 		return []byte(w.String())
 	}
 	w.line(0, "tests:")
-	at, pages := b.firstPage(r)
-	if pages && x.Alerting.Page {
-		w.outage(b, x, r, at)
-	} else {
-		w.line(1, "# No outage pages: the SLO or its alert profile asks for no pages, or not within two hours.")
-	}
-	w.night(b, x, r)
+	w.rehearsal(b, x, r)
 	return []byte(w.String())
 }
 
@@ -93,26 +88,37 @@ func (b *bundle) unreadable() string {
 	return ""
 }
 
-// outage writes the test of a total outage that pages when the rules see the time at.
-func (w *writer) outage(b *bundle, x *slo.SLO, r rehearsal, at time.Duration) {
+// rehearsal writes the test of x.
+func (w *writer) rehearsal(b *bundle, x *slo.SLO, r rehearsal) {
+	at, pages := b.firstPage(x.BurnBudget(), r)
+	pages = pages && x.Alerting.Page
 	minute := (at + time.Minute - 1).Truncate(time.Minute)
-	w.test(fmt.Sprintf("a total outage of %s from minute %d on pages at minute %d", x.Name, calmMinutes, int(minute.Minutes())),
-		r, func(i input) string { return i.outage })
+	name := fmt.Sprintf("%s: %d calm minutes and an outage", x.Name, calmMinutes)
+	if pages {
+		name += fmt.Sprintf(", which pages at minute %d", int(minute.Minutes()))
+	} else {
+		w.line(1, "# No outage pages: the SLO or its alert profile asks for no pages, or not within two hours.")
+	}
+	w.line(1, "- name: "+quote(name))
+	w.line(2, "interval: 1m")
+	w.line(2, "input_series:")
+	for _, i := range r.inputs {
+		w.line(3, "- series: '"+strings.ReplaceAll(i.series, "'", "''")+"'")
+		w.line(3, "  values: "+quote(i.values))
+	}
+	w.line(2, "promql_expr_test:")
+	w.expect(pagesOf(x), calmMinutes*time.Minute/2)
+	w.expect(pagesOf(x), calmMinutes*time.Minute)
 	if b.exact(x) {
-		w.expect(pagesOf(x), minute-time.Minute)
+		w.expect("min("+one(slo.SeriesBudgetRemaining, x)+")", calmMinutes*time.Minute, r.left)
+	}
+	if !pages {
+		return
+	}
+	if before := minute - time.Minute; b.exact(x) && before > calmMinutes*time.Minute {
+		w.expect(pagesOf(x), before)
 	}
 	w.expect(pagesOf(x), minute, 1)
-}
-
-// night writes the test of a quiet night.
-func (w *writer) night(b *bundle, x *slo.SLO, r rehearsal) {
-	w.test(fmt.Sprintf("a quiet night of %s pages nobody", x.Name), r, func(i input) string { return i.night })
-	for m := 15; m <= nightMinutes; m += 15 {
-		w.expect(pagesOf(x), time.Duration(m)*time.Minute)
-	}
-	if b.exact(x) {
-		w.expect("min("+one(slo.SeriesBudgetRemaining, x)+")", nightMinutes*time.Minute, r.left)
-	}
 }
 
 func pagesOf(x *slo.SLO) string {
@@ -123,19 +129,12 @@ func pagesOf(x *slo.SLO) string {
 // exact tells whether the very minute of the page and the budget left can be told: the first evaluation, which sees
 // no series, counts nothing, and no page waits for a rollup.
 func (b *bundle) exact(x *slo.SLO) bool {
-	pageSlow := slices.ContainsFunc(b.pageTiers(), func(t burnrate.Tier) bool { return t.Long > longestFast })
-	return (x.NoData.TreatAs == "" || x.NoData.TreatAs == "unknown") && !pageSlow
+	return (x.NoData.TreatAs == "" || x.NoData.TreatAs == "unknown") && !b.pagesLate()
 }
 
-func (w *writer) test(name string, r rehearsal, values func(input) string) {
-	w.line(1, "- name: "+quote(name))
-	w.line(2, "interval: 1m")
-	w.line(2, "input_series:")
-	for _, i := range r.inputs {
-		w.line(3, "- series: '"+strings.ReplaceAll(i.series, "'", "''")+"'")
-		w.line(3, "  values: "+quote(values(i)))
-	}
-	w.line(2, "promql_expr_test:")
+// pagesLate tells whether a page may wait for a rollup.
+func (b *bundle) pagesLate() bool {
+	return slices.ContainsFunc(b.pageTiers(), func(t burnrate.Tier) bool { return t.Long > longestFast })
 }
 
 // expect writes that expr has these values, none of them labelled, at a time.
@@ -148,7 +147,7 @@ func (w *writer) expect(expr string, at time.Duration, values ...float64) {
 	}
 	w.line(3, "  exp_samples:")
 	for _, v := range values {
-		w.line(4, "- {labels: '{}', value: "+number(v)+"}")
+		w.line(4, "- {labels: '{}', value: "+strconv.FormatFloat(v, 'g', -1, 64)+"}")
 	}
 }
 
@@ -162,10 +161,9 @@ func (b *bundle) pageTiers() (out []burnrate.Tier) {
 }
 
 // firstPage returns the time that the rules see, Group.QueryOffset before they are evaluated, when the outage of r
-// first pages: when a tier fires on the counts of its windows, as package burnrate defines it.
-func (b *bundle) firstPage(r rehearsal) (time.Duration, bool) {
+// first pages: when a tier fires on the counts of its windows, as package burnrate defines it, and a rollup has told.
+func (b *bundle) firstPage(budget burnrate.Budget, r rehearsal) (time.Duration, bool) {
 	tick := b.clock.tick
-	budget := burnrate.Budget{Ratio: b.slos[0].Budget.Float(), Period: b.window.Length()}
 	evidence := b.prof.BurnPolicy().Evidence
 	sums := []burnrate.Count{{}} // since the start, after each tick
 	count := func(w time.Duration) burnrate.Count {
@@ -184,6 +182,9 @@ func (b *bundle) firstPage(r rehearsal) (time.Duration, bool) {
 		sums = append(sums, burnrate.Count{Bad: last.Bad + c.Bad, Total: last.Total + c.Total})
 		for _, t := range b.pageTiers() {
 			if t.Fires(budget, evidence, count(t.Long), count(t.Short), count(t.Recovery), false) {
+				if b.pagesLate() {
+					now += b.clock.lag + b.clock.slow + 2*tick
+				}
 				return now, true
 			}
 		}
@@ -196,11 +197,11 @@ func (b *bundle) firstPage(r rehearsal) (time.Duration, bool) {
 type rehearsal struct {
 	inputs []input
 	count  func(seen, now time.Duration) burnrate.Count // events of a tick of the outage
-	left   float64                                      // budget left by the quiet night
+	left   float64                                      // budget left before it
 }
 
 // input is one series of a promtool test, with its values in promtool's notation.
-type input struct{ series, outage, night string }
+type input struct{ series, values string }
 
 // rehearse returns example telemetry of x, or says why there is none.
 func (b *bundle) rehearse(x *slo.SLO) (rehearsal, string) {
@@ -239,8 +240,8 @@ func (b *bundle) rehearse(x *slo.SLO) (rehearsal, string) {
 	return rehearsal{}, "an SLI of kind " + x.SLI.SLI.Kind() + " has no total outage that everybody would write down alike"
 }
 
-// traffic returns the events of a minute, at least 60, and the bad ones that spend half of the budget.
-func nightTraffic(x *slo.SLO) (events, bad int) {
+// calmTraffic returns the events of a minute, at least 60, and the bad ones that spend half of the budget.
+func calmTraffic(x *slo.SLO) (events, bad int) {
 	budget := x.Budget.Float()
 	if budget == 0 {
 		return 600, 0
@@ -250,27 +251,22 @@ func nightTraffic(x *slo.SLO) (events, bad int) {
 	return n * k, k
 }
 
-// counter is an input that grows by so many events a minute: before and during the outage, and at night.
-func counter(series string, calm, outage, night int) input {
-	return input{
-		series: series,
-		outage: fmt.Sprintf("0+%dx%d %d+%dx%d", calm, calmMinutes, calm*calmMinutes+outage, outage, outageMinutes-1),
-		night:  fmt.Sprintf("0+%dx%d", night, nightMinutes),
-	}
+// counter is an input that grows by so many events a minute, before and during the outage.
+func counter(series string, calm, outage int) input {
+	return input{series, fmt.Sprintf("0+%dx%d %d+%dx%d", calm, calmMinutes, calm*calmMinutes+outage, outage, outageMinutes-1)}
 }
 
 // counted makes a rehearsal of counters.
 func counted(x *slo.SLO, inputs ...input) rehearsal {
-	n, bad := nightTraffic(x)
+	n, bad := calmTraffic(x)
 	left := 1.0
 	if bad > 0 {
 		left = 1 - float64(bad)/float64(n)/x.Budget.Float()
 	}
 	return rehearsal{inputs: inputs, left: left, count: func(seen, now time.Duration) burnrate.Count {
 		from, to := math.Floor(seen.Minutes()), math.Floor(now.Minutes())
-		total := float64(n) * (to - from)
-		wrong := float64(n) * (max(to, calmMinutes) - max(from, calmMinutes))
-		return burnrate.Count{Bad: wrong, Total: total}
+		down := max(to, calmMinutes) - max(from, calmMinutes)
+		return burnrate.Count{Bad: float64(n)*down + float64(bad)*(to-from-down), Total: float64(n) * (to - from)}
 	}}
 }
 
@@ -281,7 +277,7 @@ func rehearseEvents(x *slo.SLO, sli *slo.Events) (rehearsal, string) {
 	if !ok || !ok2 {
 		return rehearsal{}, "its queries are more than one selector each"
 	}
-	n, bad := nightTraffic(x)
+	n, bad := calmTraffic(x)
 	if all.Name == some.Name { // good and bad are told apart by labels
 		in, inOK := exampleSeries(x, some.Name, slices.Concat(all.Matchers, some.Matchers), nil)
 		out, outOK := exampleOutside(x, all, some, sli.Good != "")
@@ -291,7 +287,7 @@ func rehearseEvents(x *slo.SLO, sli *slo.Events) (rehearsal, string) {
 		if sli.Good != "" {
 			in, out = out, in
 		}
-		return counted(x, counter(out, n, 0, n-bad), counter(in, 0, n, bad)), ""
+		return counted(x, counter(out, n-bad, 0), counter(in, bad, n)), ""
 	}
 	total, totalOK := exampleSeries(x, all.Name, all.Matchers, nil)
 	other, otherOK := exampleSeries(x, some.Name, some.Matchers, nil)
@@ -299,9 +295,9 @@ func rehearseEvents(x *slo.SLO, sli *slo.Events) (rehearsal, string) {
 	case !totalOK || !otherOK:
 		return rehearsal{}, "no values of labels were found that its selectors match"
 	case sli.Good != "":
-		return counted(x, counter(total, n, n, n), counter(other, n, 0, n-bad)), ""
+		return counted(x, counter(total, n, n), counter(other, n-bad, 0)), ""
 	}
-	return counted(x, counter(total, n, n, n), counter(other, 0, n, bad)), ""
+	return counted(x, counter(total, n, n), counter(other, bad, n)), ""
 }
 
 func rehearseLatency(x *slo.SLO, sli *slo.Latency) (rehearsal, string) {
@@ -314,8 +310,8 @@ func rehearseLatency(x *slo.SLO, sli *slo.Latency) (rehearsal, string) {
 	if !ok || !ok2 {
 		return rehearsal{}, "no values of labels were found that its selector matches"
 	}
-	n, bad := nightTraffic(x)
-	return counted(x, counter(count, n, n, n), counter(bucket, n, 0, n-bad)), ""
+	n, bad := calmTraffic(x)
+	return counted(x, counter(count, n, n), counter(bucket, n-bad, 0)), ""
 }
 
 // rehearseGauge is for SLIs that judge a value at every evaluation.
@@ -325,8 +321,7 @@ func rehearseGauge(x *slo.SLO, query string, good, bad float64) (rehearsal, stri
 		left: 1,
 		inputs: []input{{
 			series: series,
-			outage: fmt.Sprintf("%s+0x%d %s+0x%d", number(good), calmMinutes, number(bad), outageMinutes-1),
-			night:  fmt.Sprintf("%s+0x%d", number(good), nightMinutes),
+			values: fmt.Sprintf("%s+0x%d %s+0x%d", number(good), calmMinutes, number(bad), outageMinutes-1),
 		}},
 		count: func(_, now time.Duration) burnrate.Count {
 			return judged(now >= (calmMinutes+1)*time.Minute)
@@ -342,8 +337,7 @@ func rehearseFreshness(x *slo.SLO, sli *slo.Freshness) (rehearsal, string) {
 		left: 1,
 		inputs: []input{{
 			series: series,
-			outage: fmt.Sprintf("%s+0x%d", number(last.Seconds()), calmMinutes+outageMinutes),
-			night:  fmt.Sprintf("0+60x%d", nightMinutes),
+			values: fmt.Sprintf("%s+0x%d", number(last.Seconds()), calmMinutes+outageMinutes),
 		}},
 		count: func(_, now time.Duration) burnrate.Count { return judged(now > calmMinutes*time.Minute) },
 	}, why

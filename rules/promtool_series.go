@@ -58,12 +58,16 @@ func exampleSeries(x *slo.SLO, name string, ms []promql.Matcher, more map[string
 
 // exampleOutside returns a series of all that is not one of some. good says that some are the good events.
 func exampleOutside(x *slo.SLO, all, some promql.Selector, good bool) (string, bool) {
-	usual := []string{"200", "ok", "success", "other"}
+	words, code := []string{"ok", "success", "other"}, "200"
 	if good {
-		usual = []string{"500", "error", "failure", "other"}
+		words, code = []string{"error", "failure", "other"}, "500"
 	}
 	for _, m := range some.Matchers {
-		for _, v := range append(usual, "") {
+		try := append(slices.Clone(words), code, "")
+		if strings.Contains(m.Name, "code") || strings.Contains(m.Name, "status") {
+			try = append([]string{code}, try...)
+		}
+		for _, v := range try {
 			if satisfies(v, m.Name, all.Matchers) && !satisfies(v, m.Name, some.Matchers) {
 				if v == "" && slices.Contains(x.GroupBy, m.Name) {
 					continue
