@@ -133,6 +133,20 @@ func (b *bundle) value(c counting, sel string, ago time.Duration) string {
 	return c.apply(v)
 }
 
+// latest returns the newest count of a selector. Where several scrapes fall into a tick, that is the last one of the
+// tick even if the series has ended since: no later tick sees it.
+func (b *bundle) latest(c counting, sel string) string {
+	now := b.value(c, sel, 0)
+	if time.Duration(b.source.ScrapeInterval) >= b.clock.tick || b.clock.sight > 0 {
+		return now
+	}
+	at := ""
+	if c.offset > 0 {
+		at = " offset " + duration(c.offset)
+	}
+	return "(" + now + " or " + c.apply("last_over_time("+sel+"["+duration(b.clock.tick)+"]"+at+")") + ")"
+}
+
 func (c counting) apply(v string) string {
 	if c.of == nil {
 		return v
@@ -148,7 +162,7 @@ func (c counting) apply(v string) string {
 // are pushed and have no up, others of the SLO were there a tick ago.
 func (b *bundle) grown(x *slo.SLO, c counting, p part) string {
 	tick, ago := b.clock.tick, b.clock.tick+c.offset
-	now := b.value(c, p.sel, 0)
+	now := b.latest(c, p.sel)
 	last := c.apply(fmt.Sprintf("last_over_time(%s[%s] offset %s)", p.sel, duration(b.clock.memory), duration(ago)))
 	known := "  (" + now + " - (" + b.value(c, p.sel, tick) + "\n" +
 		"      or " + last + "\n" +
