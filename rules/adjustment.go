@@ -158,7 +158,11 @@ func (b *bundle) scheduleRules(x *slo.SLO, labels map[string]string) []Rule {
 		out = append(out, Rule{Record: slo.SeriesAdjusted, Expr: a.mask.expr(), Labels: labels})
 	}
 	if !a.mute.never() {
-		out = append(out, Rule{Record: slo.SeriesMuted, Expr: a.mute.expr(), Labels: labels})
+		expr := a.mute.expr()
+		if b.chained() && len(out) > 0 && out[0].Expr == expr {
+			expr = one(slo.SeriesAdjusted, x)
+		}
+		out = append(out, Rule{Record: slo.SeriesMuted, Expr: expr, Labels: labels})
 	}
 	return out
 }

@@ -10,21 +10,18 @@ import (
 
 // What is taken off a sum over a rolling window: of each span of maintenance that lies in the window as a whole, all
 // that was counted in it, read at its end with the @ modifier; of one that the window is leaving, what was counted in
-// its part that is still inside, tick by tick. Both are exact to one tick. Of a calendar period all that was counted
-// in the part of the span that is in the period, exact as the turn of the period itself is.
+// its part that is still inside, in cells of one tick. Both are exact to one tick, or, for spans of more than maxCells
+// ticks, to half of one of that many cells. Of a calendar period all that was counted in the part of the span that is
+// in the period, exact as the turn of the period itself is.
 //
 // A correction takes off the given part of the bad events of its span in the same way, as if the bad events that
 // were not bad were spread evenly over the bad ones, and never more than were counted.
 //
 // Windows shorter than minPast are left alone: what they hold of the time before a declaration is gone soon, and no
 // tier fires without its long window.
-const minPast = time.Hour
-
-// pieces is about how many parts a long span is cut into, of at least minPiece: a part that a window is leaving is
-// read tick by tick.
 const (
-	pieces   = 14
-	minPiece = 24 * time.Hour
+	minPast  = time.Hour
+	maxCells = 1440
 )
 
 // pastReach is how long the sums that are taken off windows of increments are used after they were recorded.
@@ -51,22 +48,6 @@ func (b *bundle) cuts(inc string, x *slo.SLO) []cut {
 	return out
 }
 
-// split returns c in pieces that end at the times of next, or at its end.
-func (c cut) split(next func(time.Time) time.Time) []cut {
-	var out []cut
-	for from := c.From; from.Before(c.To); {
-		to := earliest(next(from), c.To)
-		out = append(out, cut{slo.Interval{From: from, To: to}, c.factor})
-		from = to
-	}
-	return out
-}
-
-func (c cut) parts() []cut {
-	size := max(minPiece, c.To.Sub(c.From)/pieces).Truncate(time.Second)
-	return c.split(func(from time.Time) time.Time { return from.Add(size) })
-}
-
 // whole adds up the increments of a span.
 func whole(inc string, x *slo.SLO, in slo.Interval) string {
 	return "sum_over_time(" + one(inc, x) + span(in.To.Sub(in.From)) + " @ " + stamp(in.To) + ")"
@@ -89,18 +70,15 @@ func (b *bundle) pastIn(inc string, w, lag time.Duration) []string {
 	var out []string
 	for _, x := range b.slos {
 		for _, c := range b.cuts(inc, x) {
-			for _, p := range c.parts() {
-				reach := min(p.To.Sub(p.From), w)
-				leaves := stamp(p.From.Add(w + lag))
-				back := ""
-				if off := w + lag - reach; off != 0 {
-					back = " offset " + duration(off)
-				}
-				out = append(out,
-					p.times(whole(inc, x, p.Interval)+" * (time() <= bool "+leaves+")"),
-					p.times(fmt.Sprintf("sum_over_time((sum_over_time(%s%s) * (time() <= bool %s))[%s:%s]%s) * (time() > bool %s)",
-						one(inc, x), span(b.clock.tick), stamp(p.To), duration(reach), duration(b.clock.tick), back, leaves)))
-			}
+			reach := min(c.To.Sub(c.From), w)
+			cell := (reach + maxCells*b.clock.tick - 1) / (maxCells * b.clock.tick) * b.clock.tick
+			leaves := stamp(c.From.Add(w + lag))
+			// Cells lie anywhere between ticks; half a cell later they take the first tick that is in the window.
+			back := max(w+lag-reach-cell/2, 0)
+			out = append(out,
+				c.times(whole(inc, x, c.Interval)+" * (time() <= bool "+leaves+")"),
+				c.times(fmt.Sprintf("sum_over_time((sum_over_time(%s%s) * (time() <= bool %s))[%s:%s] offset %s) * (time() > bool %s)",
+					one(inc, x), span(cell), stamp(c.To.Add(cell/2)), duration(reach), duration(cell), duration(back), leaves)))
 		}
 	}
 	return out
@@ -121,9 +99,9 @@ func (b *bundle) pastPeriod(inc string) []string {
 	var out []string
 	for _, x := range b.slos {
 		for _, c := range b.cuts(inc, x) {
-			for _, p := range c.split(end) {
-				turn := stamp(end(p.From).Add(b.clock.lag + time.Second))
-				out = append(out, p.times(whole(inc, x, p.Interval)+" * (time() < bool "+turn+")"))
+			for from := c.From; from.Before(c.To); from = end(from) {
+				part := whole(inc, x, slo.Interval{From: from, To: earliest(end(from), c.To)})
+				out = append(out, c.times(part+" * (time() < bool "+stamp(end(from).Add(b.clock.lag+time.Second))+")"))
 			}
 		}
 	}
@@ -135,10 +113,11 @@ func (b *bundle) add(parts []string, clamp bool, off ...string) string {
 	for i, x := range off {
 		parts = append(parts, tag("-1 * "+x, labelPiece, fmt.Sprint("taken-", i)))
 	}
-	s := "sum by (" + b.identity() + ") (" + parts[0] + ")"
-	if len(parts) > 1 {
-		s = "sum by (" + b.identity() + ") (\n" + indent(union(parts), 2) + "\n)"
+	s := union(parts)
+	if strings.Contains(s, "\n") {
+		s = "\n" + indent(s, 2) + "\n"
 	}
+	s = "sum by (" + b.identity() + ") (" + s + ")"
 	if clamp || len(off) > 0 && b.shape != spend {
 		return "clamp_min(" + s + ", 0)"
 	}

@@ -130,8 +130,12 @@ func scheduleOf(a *slo.Adjustment, late time.Duration) (schedule, error) {
 		return schedule{}, fmt.Errorf("adjustment %q: load time zone %q: %w", a.Name, a.Zone, err)
 	}
 	length := time.Duration(a.Duration) + late
-	n := sort.Search(len(list), func(i int) bool { return terms(trainsOf(list[:i+1], zone, length)) > maxTerms })
-	out := schedule{trains: trainsOf(list[:n], zone, length)}
+	out := schedule{trains: trainsOf(list, zone, length)}
+	n := len(list)
+	if terms(out.trains) > maxTerms {
+		n = sort.Search(len(list), func(i int) bool { return terms(trainsOf(list[:i+1], zone, length)) > maxTerms })
+		out.trains = trainsOf(list[:n], zone, length)
+	}
 	more := list[n:]
 	if len(more) == 0 {
 		if more, err = a.Occurrences(horizon, horizon.AddDate(5, 0, 0)); err != nil {

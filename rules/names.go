@@ -97,8 +97,17 @@ func indent(s string, n int) string {
 	return pad + strings.ReplaceAll(s, "\n", "\n"+pad)
 }
 
-// union joins expressions by or, one a line.
-func union(parts []string) string { return strings.Join(parts, "\nor\n") }
+// flat is how many expressions a union joins one after the other.
+const flat = 12
+
+// union joins expressions by or, one a line; many of them as a tree, because the cost of a part grows with its depth.
+func union(parts []string) string {
+	if len(parts) <= flat {
+		return strings.Join(parts, "\nor\n")
+	}
+	n := len(parts) / 2
+	return "(\n" + indent(union(parts[:n]), 2) + "\n)\nor\n(\n" + indent(union(parts[n:]), 2) + "\n)"
+}
 
 // tag gives expr a label.
 func tag(expr, label, value string) string {

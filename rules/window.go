@@ -123,8 +123,7 @@ func (b *bundle) overPeriod(rollup string) string {
 	if b.window.Calendar == "" {
 		return "sum_over_time(" + b.match(rollup) + span(b.window.Length()) + ")"
 	}
-	return "\n  sum_over_time(" + b.match(rollup) + "[" + duration(longestPeriod(b.window.Calendar)) + "])\n  and on (" +
-		labelPeriod + ") " + b.now + "\n"
+	return "sum_over_time(" + b.match(rollup) + "[" + duration(longestPeriod(b.window.Calendar)) + "])\nand on (" + labelPeriod + ") " + b.now
 }
 
 // remaining is the part of the budget that is left: of the events so far in the window, given how fast they burn, or

@@ -16,6 +16,16 @@ const (
 	SeriesTelemetry       = "slo:telemetry:state"        // one of the Telemetry constants; not for composites
 )
 
+// Series of SLOs that adjustments touch, besides those above, which are without
+// what the adjustments take out.
+const (
+	SeriesAdjusted           = "slo:adjustment:active"          // 1 while time does not count, else 0
+	SeriesMuted              = "slo:adjustment:muted"           // 1 while alerts are silent, else 0
+	SeriesEventsRawSum       = "slo:events_raw:sum"             // SeriesEventsSum of the budget's window, with all events
+	SeriesBadRawSum          = "slo:bad_raw:sum"                // SeriesBadSum of the budget's window, with all bad events
+	SeriesBudgetRemainingRaw = "slo:budget_remaining_raw:ratio" // SeriesBudgetRemaining, as it were without adjustments
+)
+
 // Values of SeriesTelemetry.
 const (
 	TelemetryNone   = 0 // no series of the SLI, and no target that is scraped
