@@ -58,9 +58,13 @@ func (v *view) now() []panel {
 func (v *view) budget() panel {
 	return panel{
 		kind: seriesKind, title: "Budget left", w: 16, h: 8, unit: ratio, max: new(1.0),
-		description: "Part of the error budget left; of an SLO with groups, one line per group. Below 0 the promise is broken.",
-		noValue:     "No budget was recorded in this time", thresholds: budgetColors(), lines: true,
-		queries: []query{{expr: sel(slo.SeriesBudgetRemaining, onlyIt), legend: v.legend()}},
+		description: "Part of the error budget left; of an SLO with groups, one line per group. Below 0 the promise is broken. " +
+			"Of an SLO with adjustments also what would be left without them.",
+		noValue: "No budget was recorded in this time", thresholds: budgetColors(), lines: true,
+		queries: []query{
+			{expr: sel(slo.SeriesBudgetRemaining, onlyIt), legend: v.legend()},
+			{expr: sel(slo.SeriesBudgetRemainingRaw, onlyIt), legend: "unadjusted " + v.legend()},
+		},
 	}
 }
 

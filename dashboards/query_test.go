@@ -106,6 +106,7 @@ func recordSLO(s *slo.SLO, now state, put func(name string, labels map[string]st
 			left = 1
 		}
 		put(slo.SeriesBudgetRemaining, labels, left)
+		put(slo.SeriesBudgetRemainingRaw, labels, left-0.1)
 		for w, burn := range now.burn {
 			if healthy {
 				burn = 0

@@ -288,7 +288,7 @@ func exprs(d jsonDashboard) map[string]string {
 func TestQueriesReadTheContract(t *testing.T) {
 	names := []string{
 		slo.SeriesObjective, slo.SeriesErrorBudget, slo.SeriesEventsIncrement, slo.SeriesBadIncrement, slo.SeriesEventsSum,
-		slo.SeriesBadSum, slo.SeriesBurnRate, slo.SeriesBudgetRemaining, slo.SeriesInfo, "ALERTS",
+		slo.SeriesBadSum, slo.SeriesBurnRate, slo.SeriesBudgetRemaining, slo.SeriesBudgetRemainingRaw, slo.SeriesInfo, "ALERTS",
 	}
 	labels := []string{"slo", "service", "team", "severity", "window", "alertname", "alertstate"}
 	eachDashboard(t, func(t *testing.T, d jsonDashboard) {

@@ -21,8 +21,12 @@ import (
 // expressions in adjustment_past.go. Where the mask was in force there is nothing left to take off, so that an
 // adjustment that is declared in its middle counts once.
 //
-// A recurring adjustment works ahead only. Maintenance of deadlines and of spending only mutes: what is finished in
-// the maintenance may have been started before it, and money that was spent is gone. Corrections work for all.
+// A composite reads the masked increments of its members, so a member in maintenance does not count in it, nor in its
+// raw budget; what is taken off a member afterwards stays in it.
+//
+// A recurring adjustment works ahead only, and what was masked stays masked when an adjustment is changed or removed.
+// Maintenance of deadlines and of spending only mutes: what is finished in the maintenance may have been started
+// before it, and money that was spent is gone. Corrections work for all.
 
 // Series of adjusted SLOs that only the rules themselves read.
 const (

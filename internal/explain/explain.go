@@ -20,14 +20,15 @@ type Explanation struct {
 	Description string      `json:"description,omitempty"`
 	Objective   slo.Decimal `json:"objective"`
 	Window      string      `json:"window"`
-	SLI         []string    `json:"sli"`             // what is good, in words
-	Budget      Budget      `json:"budget"`          //
-	Tiers       []Tier      `json:"tiers"`           // in the order of the profile
-	Cases       []Case      `json:"cases"`           // what some error ratios lead to
-	FalsePages  *FalsePages `json:"falsePages"`      // null without declared traffic
-	NoData      slo.NoData  `json:"noData"`          //
-	Policy      []string    `json:"policy"`          // what a spent budget leads to, in words
-	Notes       []string    `json:"notes,omitempty"` // what the numbers assume
+	SLI         []string    `json:"sli"`                   // what is good, in words
+	Budget      Budget      `json:"budget"`                //
+	Tiers       []Tier      `json:"tiers"`                 // in the order of the profile
+	Cases       []Case      `json:"cases"`                 // what some error ratios lead to
+	FalsePages  *FalsePages `json:"falsePages"`            // null without declared traffic
+	NoData      slo.NoData  `json:"noData"`                //
+	Policy      []string    `json:"policy"`                // what a spent budget leads to, in words
+	Adjustments []string    `json:"adjustments,omitempty"` // what is taken out of the budget, and mutes, in words
+	Notes       []string    `json:"notes,omitempty"`       // what the numbers assume
 }
 
 // Budget is the error budget of one window.
@@ -103,7 +104,7 @@ func SLO(set *slo.Set, name string) (*Explanation, error) {
 		}
 		e.FalsePages = &FalsePages{f.PerMonth, f.AtMost}
 	}
-	e.Notes = notes(x)
+	e.Adjustments, e.Notes = adjustmentWords(set, x), notes(x)
 	return e, nil
 }
 

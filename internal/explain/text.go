@@ -28,6 +28,9 @@ func (e *Explanation) Text(w io.Writer) error {
 	for i, line := range e.Policy {
 		fmt.Fprintf(b, "%-10s %s\n", first(i, "Policy"), line)
 	}
+	for i, line := range e.Adjustments {
+		fmt.Fprintf(b, "%-10s %s\n", first(i, "Adjusted"), line)
+	}
 	e.tiersText(b)
 	e.casesText(b)
 	if e.FalsePages != nil {

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -76,6 +77,30 @@ func policyWords(set *slo.Set, x *slo.SLO) []string {
 	}
 	for _, e := range p.Escalations {
 		out = append(out, fmt.Sprintf("burning above %s for %s: tell %s", e.BurnRate, e.For, e.Notify))
+	}
+	return out
+}
+
+// adjustmentWords says what the adjustments of x do, one line each.
+func adjustmentWords(set *slo.Set, x *slo.SLO) []string {
+	var out []string
+	for i := range set.Adjustments {
+		a := &set.Adjustments[i]
+		if !slices.Contains(a.SLOs, x.Name) {
+			continue
+		}
+		line := a.Name + ": " + a.String()
+		kind := x.SLI.Kind()
+		switch {
+		case a.BadEvents != "":
+			line += fmt.Sprintf(", %s bad events are taken back", a.BadEvents)
+		case kind == "deadline" || kind == "spend":
+			line += ", which does not change the budget of an SLI of kind " + kind
+		}
+		if a.Mute {
+			line += ", alerts are silent"
+		}
+		out = append(out, line)
 	}
 	return out
 }
