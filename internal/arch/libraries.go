@@ -50,8 +50,10 @@ var testLibraries = []library{
 	{"pgregory.net/rapid", []string{"..."}},
 	{"go.uber.org/goleak", []string{"..."}},
 	{"github.com/rogpeppe/go-internal", []string{"..."}},
-	{"github.com/prometheus/client_golang", []string{"..."}},                                                            // to read what an exporter serves
-	{"github.com/prometheus/prometheus", []string{"internal/promql", "internal/store/...", "internal/engine", "rules"}}, // as the truth
+	// to read what an exporter serves
+	{"github.com/prometheus/client_golang", []string{"..."}},
+	// as the truth
+	{"github.com/prometheus/prometheus", []string{"internal/promql", "internal/store/...", "internal/engine", "rules"}},
 	{"github.com/prometheus/common", []string{"..."}},
 	{"github.com/prometheus/client_model", []string{"..."}},
 }
