@@ -31,31 +31,10 @@ func TestSpecReference(t *testing.T) {
 			if f.Doc == "" {
 				t.Errorf("%s: field %s has no meaning", k.Kind, f.Path)
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Path, cell(valueOf(f)), meaning(f, k.Fields))
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Path, cell(f.Type), meaning(f, k.Fields))
 		}
 	}
 	golden(t, "spec.md", b.String())
-}
-
-// valueOf returns what a field takes. Types that package slo reads itself have
-// no name in the reference.
-func valueOf(f schema.FieldDoc) string {
-	if f.Type != "" {
-		return f.Type
-	}
-	switch f.Path[strings.LastIndexByte(f.Path, '.')+1:] {
-	case "target":
-		return "percentage or fraction"
-	case "timeZone":
-		return "IANA time zone"
-	case "currency":
-		return "ISO 4217 code"
-	case "recurrence":
-		return "RFC 5545 rule"
-	case "url":
-		return "URL"
-	}
-	return "PromQL"
 }
 
 // meaning returns the last cell of a field; all are the fields of its kind.
