@@ -30,6 +30,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/collector"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 const (
@@ -205,7 +206,7 @@ func freePort(t *testing.T) string {
 // deliveries returns the real payloads, some of them with another end, and one full of canaries.
 func deliveries(t *testing.T) [][]byte {
 	t.Helper()
-	dir := "../exporters/pipelines/testdata/github/"
+	dir := "../exporters/pipelines/sources/testdata/github/"
 	var all [][]byte
 	add := func(name string, values map[string]any) {
 		body, err := os.ReadFile(dir + name + ".payload.json")
@@ -275,7 +276,7 @@ service:
 		if resp.StatusCode != http.StatusAccepted {
 			t.Errorf("status %d, want 202", resp.StatusCode)
 		}
-		events, err := pipelines.DecodeGitHub(header, body, received)
+		events, err := sources.GitHub(header, body, received)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,16 +20,33 @@ const (
 	RunState        = "cicd.pipeline.run.state" // pending, executing (semconv)
 	Result          = "cicd.pipeline.result"    // success, failure, error, timeout, cancellation, skip (semconv)
 	Trigger         = "cicd.pipeline.trigger"   // push, change, schedule, manual, pipeline or other
-	RunAttempt      = "platform.run.attempt"    // integer, 1 is the first; absent if the provider does not count
-	RunDuration     = "platform.run.duration"   // seconds this attempt took
-	ResultRaw       = "platform.result.raw"     // the provider's word where Result has none for it
-	Waiting         = "platform.run.waiting"    // true: a person has to act before the run goes on
-	Unmapped        = "platform.event.unmapped" // what of the delivery was not understood: status, conclusion, clock, type
-	Outcome         = "platform.outcome"        // good, bad or excluded
-	Attempt         = "platform.attempt"        // which attempt of a run is counted: first or final
-	EventSource     = "platform.event.source"   // Event.Source
-	EventVerdict    = "platform.event.verdict"  // what became of an event
-	Overflow        = "otel.metric.overflow"    // true on the series that takes what exceeds a cardinality limit
+	RunURL          = "cicd.pipeline.run.url.full"
+	TaskName        = "cicd.pipeline.task.name"
+	TaskID          = "cicd.pipeline.task.run.id"
+	TaskResult      = "cicd.pipeline.task.run.result" // as Result
+	StepName        = "cicd.pipeline.step.name"
+	StepNumber      = "platform.step.number"
+	QueueDuration   = "platform.queue.duration" // seconds between being asked for and beginning
+	RunnerPool      = "platform.runner.pool"    // what runs the task: the label or tag that picked the runner
+	ErrorType       = "error.type"              // a word for why it failed, of the provider's vocabulary
+	Service         = "service.name"
+	Environment     = "deployment.environment.name"
+	Tier            = "platform.environment.tier" // production, staging, testing, development or other
+	DeploymentID    = "deployment.id"
+	DeploymentState = "deployment.status"        // succeeded, failed (semconv)
+	DeploymentKind  = "platform.deployment.kind" // deploy, rollback or redeploy
+	BaseRevision    = "vcs.ref.base.revision"    // hexadecimal id of the commit before
+	CommitTime      = "platform.commit.time"     // seconds since 1970
+	RunAttempt      = "platform.run.attempt"     // integer, 1 is the first; absent if the provider does not count
+	RunDuration     = "platform.run.duration"    // seconds this attempt took
+	ResultRaw       = "platform.result.raw"      // the provider's word where Result has none for it
+	Waiting         = "platform.run.waiting"     // true: a person has to act before the run goes on
+	Unmapped        = "platform.event.unmapped"  // what of the delivery was not understood: status, conclusion, clock, type
+	Outcome         = "platform.outcome"         // good, bad or excluded
+	Attempt         = "platform.attempt"         // which attempt of a run is counted: first or final
+	EventSource     = "platform.event.source"    // Event.Source
+	EventVerdict    = "platform.event.verdict"   // what became of an event
+	Overflow        = "otel.metric.overflow"     // true on the series that takes what exceeds a cardinality limit
 )
 
 // Attr is a named value: a string, an integer, a number or a truth value.

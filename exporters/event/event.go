@@ -36,9 +36,20 @@ type Event struct {
 
 // Names of events.
 const (
-	RunQueued   = "cicd.pipeline.run.queued"
-	RunStarted  = "cicd.pipeline.run.started"
-	RunFinished = "cicd.pipeline.run.finished"
+	RunQueued    = "cicd.pipeline.run.queued"
+	RunStarted   = "cicd.pipeline.run.started"
+	RunFinished  = "cicd.pipeline.run.finished"
+	TaskQueued   = "cicd.pipeline.task.queued"
+	TaskStarted  = "cicd.pipeline.task.started"
+	TaskFinished = "cicd.pipeline.task.finished"
+	StepFinished = "cicd.pipeline.task.step.finished"
+
+	DeploymentStarted  = "deployment.started"
+	DeploymentFinished = "deployment.finished"
+
+	// CommitPushed is one commit that arrived on a branch.
+	CommitPushed = "vcs.commit.pushed"
+
 	// RunSettled is made by the counters, not by a decoder: the run's final outcome will not change any more.
 	RunSettled = "cicd.pipeline.run.settled"
 	// Unused is an authentic delivery that nothing here reads.

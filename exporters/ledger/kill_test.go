@@ -19,6 +19,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 // childDir is the environment variable that makes this test binary the process that is killed.
@@ -87,7 +88,7 @@ func delivery(n int) event.Event {
 	if err != nil {
 		panic(err)
 	}
-	events, err := pipelines.DecodeGitHubRun(record, at)
+	events, err := sources.GitHubRun(record, at)
 	if err != nil {
 		panic(err)
 	}

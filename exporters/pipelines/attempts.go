@@ -14,7 +14,7 @@ type attempt struct {
 	number  int64
 	start   time.Time
 	began   time.Time // start, or the best guess; attempts are ordered by number and this
-	state   state
+	state   State
 	waiting bool
 	time    time.Time // when it came to its state, by the source's clock
 	heard   time.Time // when that was heard of, by ours
@@ -25,7 +25,7 @@ type attempt struct {
 // tracked is a run that is being followed, or that is remembered so that late copies of its events are recognised.
 type tracked struct {
 	subject   string
-	identity  identity
+	identity  Pipeline
 	attempts  []attempt
 	firstDone bool // its first outcome is counted
 	finalDone bool // its final outcome is counted
@@ -50,50 +50,50 @@ func (t *tracked) last() *attempt { return &t.attempts[len(t.attempts)-1] }
 //   - a finished attempt that is heard of again, unfinished and later, was run again, even if its number did not grow
 //   - an attempt that finishes again at another time is a new one, unless the event has the key of the first end
 //   - an attempt that waited for an approval becomes the first one that really ran
-func (t *tracked) place(r run, before func(began time.Time)) verdict {
+func (t *tracked) place(r Run, before func(began time.Time)) verdict {
 	same := -1
 	for i, a := range t.attempts {
-		if a.number == r.number && a.start.Equal(r.start) {
+		if a.number == r.Attempt && a.start.Equal(r.Start) {
 			same = i
 		}
-		if a.state == finished && r.state == finished && a.key == r.key && a.time.Equal(r.time) {
+		if a.state == Finished && r.State == Finished && a.key == r.Key && a.time.Equal(r.Time) {
 			return duplicate
 		}
 	}
 	if same < 0 {
-		return t.insert(r, r.start, before)
+		return t.insert(r, r.Start, before)
 	}
 	switch a := &t.attempts[same]; {
-	case a.state != finished:
+	case a.state != Finished:
 		return a.advance(r)
-	case r.state == finished && a.key == r.key:
+	case r.State == Finished && a.key == r.Key:
 		return duplicate
-	case !r.time.After(a.time):
+	case !r.Time.After(a.time):
 		return late
 	}
 	return t.insert(r, time.Time{}, before)
 }
 
 // advance brings an unfinished attempt forward.
-func (a *attempt) advance(r run) verdict {
+func (a *attempt) advance(r Run) verdict {
 	switch {
-	case r.state < a.state:
+	case r.State < a.state:
 		return late
-	case r.state == a.state && r.waiting == a.waiting:
+	case r.State == a.state && r.Waiting == a.waiting:
 		return duplicate
 	}
-	a.state, a.waiting, a.time, a.heard, a.key, a.result = r.state, r.waiting, r.time, r.observed, r.key, r.result
+	a.state, a.waiting, a.time, a.heard, a.key, a.result = r.State, r.Waiting, r.Time, r.Observed, r.Key, r.Result
 	return counted
 }
 
 // insert adds an attempt that began at the given time, or if that is not known, about when the event happened.
-func (t *tracked) insert(r run, began time.Time, before func(time.Time)) verdict {
+func (t *tracked) insert(r Run, began time.Time, before func(time.Time)) verdict {
 	if began.IsZero() {
-		began = r.time.Add(-r.duration)
+		began = r.Time.Add(-r.Duration)
 	}
 	a := attempt{
-		number: r.number, start: r.start, began: began,
-		state: r.state, waiting: r.waiting, time: r.time, heard: r.observed, key: r.key, result: r.result,
+		number: r.Attempt, start: r.Start, began: began,
+		state: r.State, waiting: r.Waiting, time: r.Time, heard: r.Observed, key: r.Key, result: r.Result,
 	}
 	n := len(t.attempts)
 	if n > 0 && t.last().waiting && t.last().number == a.number {
@@ -124,7 +124,7 @@ func (a attempt) comesBefore(b attempt) bool {
 // first returns the first attempt's result once it has one. It is not known if only later attempts were heard of.
 func (t *tracked) first() (result string, ok bool) {
 	a := t.attempts[0]
-	return a.result, a.state == finished && a.number <= 1
+	return a.result, a.state == Finished && a.number <= 1
 }
 
 // final returns the run's result once that will not change any more: at once for a success, settle after any other end,
@@ -133,14 +133,14 @@ func (t *tracked) first() (result string, ok bool) {
 // clock.
 func (t *tracked) final(now, since time.Time, settle, maxAge time.Duration) (result string, ok bool) {
 	switch a := t.last(); {
-	case a.state == finished:
+	case a.state == Finished:
 		return a.result, outcome(a.result) == good || !now.Before(since.Add(settle))
 	case now.Before(since.Add(maxAge)):
 		return "", false
 	case a.waiting:
 		return "", true
 	}
-	return errored, true
+	return Errored, true
 }
 
 // since is when the last attempt's state was both true and known. A run heard of late, from a backfill or a

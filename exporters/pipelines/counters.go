@@ -126,10 +126,10 @@ func (c *Counters) settled(now time.Time) []event.Event {
 }
 
 func (t *tracked) settledEvent(result string, now time.Time) event.Event {
-	return run{
-		source: "plimsoll", subject: t.subject, key: t.subject + "/settled", identity: t.identity,
-		time: now, observed: t.observed, result: result, settled: true,
-	}.event()
+	return Run{
+		Origin:   Origin{Source: "plimsoll", Subject: t.subject, Key: t.subject + "/settled", Time: now, Observed: t.observed},
+		Pipeline: t.identity, Result: result, settled: true,
+	}.Event()
 }
 
 // add counts one event. c.mu is held.
@@ -144,28 +144,28 @@ func (c *Counters) add(e event.Event) {
 	case !ok:
 		c.received(e.Source, "unused", "", 1)
 	case r.settled:
-		if t := c.runs[r.subject]; t != nil && !t.finalDone {
-			c.finish(t, r.result)
+		if t := c.runs[r.Subject]; t != nil && !t.finalDone {
+			c.finish(t, r.Result)
 		}
 	default:
-		c.forget(r.observed)
-		c.received(r.source, string(c.follow(r)), r.unmapped, 1)
+		c.forget(r.Observed)
+		c.received(r.Source, string(c.follow(r)), r.Unmapped, 1)
 	}
 }
 
 // follow brings the run of an event up to date and counts what that decides.
-func (c *Counters) follow(r run) verdict {
+func (c *Counters) follow(r Run) verdict {
 	t := c.track(r)
 	v := t.place(r, func(began time.Time) { c.settle(t, began) })
 	if v != counted {
 		return v
 	}
-	if r.hasDuration && r.state == finished {
+	if r.Timed && r.State == Finished {
 		c.duration(r)
 	}
 	c.countFirst(t)
-	if t.last().state == finished && outcome(t.last().result) == good {
-		c.settle(t, r.time)
+	if t.last().state == Finished && outcome(t.last().result) == good {
+		c.settle(t, r.Time)
 	}
 	return counted
 }
@@ -180,8 +180,8 @@ func (c *Counters) settle(t *tracked, now time.Time) {
 // finish counts the final outcome. An attempt that never ended ends with it.
 func (c *Counters) finish(t *tracked, result string) {
 	t.finalDone = true
-	if last := t.last(); last.state != finished {
-		last.state, last.result = finished, result
+	if last := t.last(); last.state != Finished {
+		last.state, last.result = Finished, result
 	}
 	c.countFirst(t)
 	c.outcome(t.identity, result, "final").add(c.revision, 1)
@@ -198,9 +198,9 @@ func (c *Counters) countFirst(t *tracked) {
 
 // track returns the run of the event, the most recently heard of now. For a new run it makes the zero series from
 // which a rate of the first success and the first failure can be seen.
-func (c *Counters) track(r run) *tracked {
-	if t := c.runs[r.subject]; t != nil {
-		t.identity, t.observed = r.identity, r.observed
+func (c *Counters) track(r Run) *tracked {
+	if t := c.runs[r.Subject]; t != nil {
+		t.identity, t.observed = r.Pipeline, r.Observed
 		if t.finalDone {
 			c.done.MoveToBack(t.element)
 		} else {
@@ -209,12 +209,12 @@ func (c *Counters) track(r run) *tracked {
 		return t
 	}
 	c.makeRoom()
-	t := &tracked{subject: r.subject, identity: r.identity, observed: r.observed}
+	t := &tracked{subject: r.Subject, identity: r.Pipeline, observed: r.Observed}
 	t.element = c.open.PushBack(t)
-	c.runs[r.subject] = t
+	c.runs[r.Subject] = t
 	for _, which := range []string{"first", "final"} {
-		c.outcome(r.identity, success, which)
-		c.outcome(r.identity, failure, which)
+		c.outcome(r.Pipeline, Success, which)
+		c.outcome(r.Pipeline, Failure, which)
 	}
 	return t
 }
@@ -245,16 +245,16 @@ func (c *Counters) drop(at *list.Element) {
 	delete(c.runs, c.done.Remove(at).(*tracked).subject)
 }
 
-func (c *Counters) outcome(id identity, result, which string) *row {
+func (c *Counters) outcome(id Pipeline, result, which string) *row {
 	return c.outcomes.at(c.revision, id.attrs(), []event.Attr{
 		event.String(event.Result, result), event.String(event.Outcome, outcome(result)), event.String(event.Attempt, which),
 	})
 }
 
-func (c *Counters) duration(r run) {
-	c.durations.at(c.revision, r.identity.attrs(), []event.Attr{
-		event.String(event.Result, r.result), event.String(event.RunState, executing.String()),
-	}).observe(c.revision, c.durations.family.Bounds, r.duration.Seconds())
+func (c *Counters) duration(r Run) {
+	c.durations.at(c.revision, r.Pipeline.attrs(), []event.Attr{
+		event.String(event.Result, r.Result), event.String(event.RunState, Executing.String()),
+	}).observe(c.revision, c.durations.family.Bounds, r.Duration.Seconds())
 }
 
 func (c *Counters) received(source, verdict, unmapped string, n int64) {
@@ -263,9 +263,9 @@ func (c *Counters) received(source, verdict, unmapped string, n int64) {
 	}).add(c.revision, uint64(n))
 }
 
-func (id identity) attrs() []event.Attr {
+func (p Pipeline) attrs() []event.Attr {
 	return []event.Attr{
-		event.String(event.RepositoryOwner, id.owner), event.String(event.Repository, id.repository),
-		event.String(event.PipelineName, id.pipeline),
+		event.String(event.RepositoryOwner, p.Owner), event.String(event.Repository, p.Repository),
+		event.String(event.PipelineName, p.Name),
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 // t0 is when the runs of the tests begin.
@@ -44,7 +46,7 @@ func (s step) event(t interface{ Fatal(...any) }, delay float64) event.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := pipelines.DecodeGitHubRun(record, minutes(s.at+delay))
+	events, err := sources.GitHubRun(record, minutes(s.at+delay))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +167,7 @@ func TestGitLabRetry(t *testing.T) {
 	c := pipelines.New(t0, pipelines.Options{})
 	for _, end := range []string{`"failed","finished_at":"2026-03-02T10:10:00Z"`, `"running"`, `"success","finished_at":"2026-03-02T10:20:00Z"`, `"success","finished_at":"2026-03-02T10:20:00Z"`} {
 		record := `{"id":5,"project_id":6,"web_url":"https://git.example/a/b/c/-/pipelines/5","duration":60,"updated_at":"2026-03-02T10:15:00Z","status":` + end + `}`
-		events, err := pipelines.DecodeGitLabPipeline([]byte(record), minutes(30))
+		events, err := sources.GitLabPipeline([]byte(record), minutes(30))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +189,7 @@ func TestHistory(t *testing.T) {
 	}
 	want := map[string]uint64{}
 	for _, name := range []string{"gitlab/pipelines.csv", "gitlab/pipeline_details.csv"} {
-		rows, err := csv.NewReader(bytes.NewReader(read(t, name))).ReadAll()
+		rows, err := csv.NewReader(bytes.NewReader(exportertest.Read(t, "sources/testdata/"+name))).ReadAll()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +205,7 @@ func TestHistory(t *testing.T) {
 			want[key]++
 			want[strings.Replace(key, "final", "first", 1)]++
 		}
-		events, err := pipelines.DecodeHistory(read(t, name), observed, pipelines.DecodeGitLabPipeline)
+		events, err := sources.History(exportertest.Read(t, "sources/testdata/"+name), observed, sources.GitLabPipeline)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,12 +289,12 @@ func TestRetain(t *testing.T) {
 }
 
 func BenchmarkDecodeAndCount(b *testing.B) {
-	body, header := read(b, "github/completed.payload.json"), delivery("workflow_run")
+	body, header := exportertest.Read(b, "sources/testdata/github/completed.payload.json"), delivery("workflow_run")
 	c := pipelines.New(observed, pipelines.Options{})
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		events, err := pipelines.DecodeGitHub(header, body, observed)
+		events, err := sources.GitHub(header, body, observed)
 		if err != nil {
 			b.Fatal(err)
 		}

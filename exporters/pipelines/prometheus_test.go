@@ -12,6 +12,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 // realRuns returns counters that have read all the real payloads and histories.
@@ -20,11 +21,11 @@ func realRuns(t *testing.T) *pipelines.Counters {
 	c := pipelines.New(observed, pipelines.Options{})
 	var events []event.Event
 	for _, name := range []string{"requested", "requested.with-conclusion", "completed", "completed.with-pull-requests"} {
-		events = append(events, decodeOne(t, delivery("workflow_run"), read(t, "github/"+name+".payload.json")))
+		events = append(events, decodeOne(t, delivery("workflow_run"), exportertest.Read(t, "sources/testdata/github/"+name+".payload.json")))
 	}
-	events = append(events, decodeOne(t, delivery("push"), read(t, "github/push.payload.json")))
+	events = append(events, decodeOne(t, delivery("push"), exportertest.Read(t, "sources/testdata/github/push.payload.json")))
 	for _, name := range []string{"pipelines", "pipeline_details"} {
-		decoded, err := pipelines.DecodeHistory(read(t, "gitlab/"+name+".csv"), observed, pipelines.DecodeGitLabPipeline)
+		decoded, err := sources.History(exportertest.Read(t, "sources/testdata/gitlab/"+name+".csv"), observed, sources.GitLabPipeline)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,9 +59,9 @@ func exposition(t *testing.T, c *pipelines.Counters) []byte {
 
 func TestCollector(t *testing.T) {
 	c := realRuns(t)
-	golden(t, "history.prom", exposition(t, c))
+	exportertest.Golden(t, *update, "testdata/history.prom", exposition(t, c))
 	collector := pipelines.Collector(func() pipelines.Snapshot { return reading(c) })
-	if err := testutil.CollectAndCompare(collector, bytes.NewReader(read(t, "history.prom"))); err != nil {
+	if err := testutil.CollectAndCompare(collector, bytes.NewReader(exportertest.Read(t, "testdata/history.prom"))); err != nil {
 		t.Error(err)
 	}
 	problems, err := testutil.CollectAndLint(collector)
@@ -90,7 +91,7 @@ func TestCollectorOverflow(t *testing.T) {
 // TestCanary plants a secret in every text of a delivery but the names that are meant to be shown.
 func TestCanary(t *testing.T) {
 	const canary = "s3cr3t-canary"
-	body, err := exportertest.Plant(read(t, "github/completed.with-pull-requests.payload.json"), canary, "repository.full_name", "workflow_run.path")
+	body, err := exportertest.Plant(exportertest.Read(t, "sources/testdata/github/completed.with-pull-requests.payload.json"), canary, "repository.full_name", "workflow_run.path")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestCanary(t *testing.T) {
 	if _, err := c.Read(observed.AddDate(1, 0, 0), 0); err != nil {
 		t.Fatal(err)
 	}
-	shown := string(lines(t, []event.Event{e})) + string(exposition(t, c))
+	shown := string(exportertest.Lines(t, []event.Event{e})) + string(exposition(t, c))
 	if strings.Contains(shown, canary) {
 		t.Errorf("the canary is in\n%s", shown)
 	}

@@ -1,8 +1,8 @@
 // Package pipelines turns what CI systems say about their runs into counters an SLO can be written on.
 //
-// There are three steps. Decoders (DecodeGitHub, DecodeGitHubRun, DecodeGitLabPipeline) are pure functions from a
-// delivery or a history record to events. Counters follows each run through its attempts and counts outcomes once,
-// however often an event is delivered. A Snapshot is what the counters read, as plain data; the Prometheus face
+// There are three steps. The decoders in package sources are pure functions from a delivery or a history record to the
+// facts of this package (Run, Task, Deployment, Commit), which travel as events. Counters follows each run through its
+// attempts and counts outcomes once, however often an event is delivered. A Snapshot is what the counters read, as plain data; the Prometheus face
 // (Collector, here) and the OTLP face (the collector's platform_events receiver) both print it and add nothing.
 //
 // Two outcomes of a run are counted: of its first attempt, which shows flakiness, and its final one, which is what the
@@ -10,37 +10,33 @@
 package pipelines
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 )
 
-// state is how far an attempt has come. Order matters: an attempt never goes back.
-type state int
+// State is how far an attempt, a task or a deployment has come. Order matters: none ever goes back.
+type State int
 
+// The states.
 const (
-	pending state = iota
-	executing
-	finished
+	Pending State = iota
+	Executing
+	Finished
 )
 
 // String returns the word that stands for the state in idempotence keys.
-func (s state) String() string { return [...]string{"pending", "executing", "finished"}[s] }
+func (s State) String() string { return [...]string{"pending", "executing", "finished"}[s] }
 
-func (s state) eventName() string {
-	return [...]string{event.RunQueued, event.RunStarted, event.RunFinished}[s]
-}
-
-// Values of event.Result. A conclusion that has no semconv word is the empty result.
+// Values of a result. A conclusion that has no semconv word is the empty result.
 const (
-	success      = "success"
-	failure      = "failure"
-	errored      = "error"
-	timeout      = "timeout"
-	cancellation = "cancellation"
-	skip         = "skip"
+	Success      = "success"
+	Failure      = "failure"
+	Errored      = "error"
+	Timeout      = "timeout"
+	Cancellation = "cancellation"
+	Skip         = "skip"
 )
 
 // Values of event.Outcome.
@@ -53,106 +49,120 @@ const (
 // outcome says how a result counts: what nobody wanted to run to its end, or has no semconv result, is excluded.
 func outcome(result string) string {
 	switch result {
-	case success:
+	case Success:
 		return good
-	case failure, errored, timeout:
+	case Failure, Errored, Timeout:
 		return bad
 	}
 	return excluded
 }
 
-// identity is what the runs of one pipeline share, and all that metrics know of them.
-type identity struct {
-	owner, repository, pipeline string
+// Pipeline is what the runs of one pipeline share, and all that metrics know of them. Each text is what event.Clean
+// returns.
+type Pipeline struct {
+	Owner, Repository, Name string
 }
 
-// split returns owner and name of a repository path such as "octo-org/octo-repo" or "group/subgroup/project".
-func split(path string) (owner, name string) {
+// Split returns owner and name of a repository path such as "octo-org/octo-repo" or "group/subgroup/project", cleaned.
+func Split(path string) (owner, name string) {
 	path = event.Clean(path)
 	i := strings.LastIndexByte(path, '/')
 	return path[:max(i, 0)], path[i+1:]
 }
 
-// run is what a run event says. Decoders fill it and call event; the counters read it back with runOf.
-type run struct {
-	source, subject, key string
-	identity             identity
-	id                   int64
-	state                state
-	waiting              bool  // for a person
-	number               int64 // of the attempt, 0 if the source does not count
-	start                time.Time
-	time, observed       time.Time
-	result, raw          string
-	duration             time.Duration
-	hasDuration          bool
-	trigger, refKind     string
-	revision, unmapped   string
-	settled              bool // the event is RunSettled
+// Origin is what every fact has: who says so, about what, and when. See the fields of event.Event.
+type Origin struct {
+	Source, Subject, Key string
+	Time, Observed       time.Time
+	Unmapped             string // event.Unmapped
 }
 
-func (r run) event() event.Event {
-	attrs := []event.Attr{
-		event.String(event.RepositoryOwner, r.identity.owner),
-		event.String(event.Repository, r.identity.repository),
-		event.String(event.PipelineName, r.identity.pipeline),
-		event.String(event.Result, r.result),
-		event.String(event.ResultRaw, r.raw),
-		event.String(event.Trigger, r.trigger),
-		event.String(event.RefKind, r.refKind),
-		event.String(event.Revision, r.revision),
-		event.String(event.Unmapped, r.unmapped),
+// Run is the state that one attempt of a pipeline run has come to.
+type Run struct {
+	Origin
+	Pipeline Pipeline
+	ID       string // the provider's, empty if it has none that is fit to be shown
+	State    State
+	Waiting  bool      // for a person
+	Attempt  int64     // 0 if the source does not count
+	Start    time.Time // of the attempt, zero if the source does not say
+	Result   string    // of a finished attempt: one of the results, or empty
+	Raw      string    // the provider's word where Result has none for it
+	Duration time.Duration
+	Timed    bool   // Duration is known
+	Trigger  string // event.Trigger
+	RefKind  string // event.RefKind
+	Revision string // event.Revision
+	settled  bool   // the event is RunSettled
+}
+
+// Event returns the run as an event.
+func (r Run) Event() event.Event {
+	attrs := append(r.Pipeline.attrs(),
+		event.String(event.Result, r.Result),
+		event.String(event.ResultRaw, r.Raw),
+		event.String(event.Trigger, r.Trigger),
+		event.String(event.RefKind, r.RefKind),
+		event.String(event.Revision, r.Revision),
+		event.String(event.Unmapped, r.Unmapped),
+		event.String(event.RunID, r.ID),
+	)
+	if r.Attempt > 0 {
+		attrs = append(attrs, event.Int(event.RunAttempt, r.Attempt))
 	}
-	if r.id > 0 {
-		attrs = append(attrs, event.String(event.RunID, strconv.FormatInt(r.id, 10)))
+	if r.Timed {
+		attrs = append(attrs, event.Float(event.RunDuration, r.Duration.Seconds()))
 	}
-	if r.number > 0 {
-		attrs = append(attrs, event.Int(event.RunAttempt, r.number))
-	}
-	if r.hasDuration {
-		attrs = append(attrs, event.Float(event.RunDuration, r.duration.Seconds()))
-	}
-	if r.waiting {
+	if r.Waiting {
 		attrs = append(attrs, event.Bool(event.Waiting, true))
 	}
-	name := r.state.eventName()
+	name := [...]string{event.RunQueued, event.RunStarted, event.RunFinished}[r.State]
 	if r.settled {
 		name = event.RunSettled
 	}
+	return r.event(name, r.Start, attrs)
+}
+
+func (o Origin) event(name string, start time.Time, attrs []event.Attr) event.Event {
 	return event.Event{
-		Name: name, Source: r.source, Subject: r.subject, Key: r.key,
-		Start: r.start, Time: r.time, Observed: r.observed, Attrs: event.NewSet(attrs...),
+		Name: name, Source: o.Source, Subject: o.Subject, Key: o.Key,
+		Start: start, Time: o.Time, Observed: o.Observed, Attrs: event.NewSet(attrs...),
 	}
+}
+
+// originOf reads back what event wrote, without a reading of the monotonic clock, which does not survive in a journal.
+func originOf(e event.Event) Origin {
+	return Origin{e.Source, e.Subject, e.Key, e.Time.Round(0), e.Observed.Round(0), e.Attrs.Text(event.Unmapped)}
 }
 
 // runOf reads an event back; ok is false if it is not about a pipeline run.
-func runOf(e event.Event) (r run, ok bool) {
+func runOf(e event.Event) (r Run, ok bool) {
 	switch e.Name {
 	case event.RunQueued:
-		r.state = pending
+		r.State = Pending
 	case event.RunStarted:
-		r.state = executing
+		r.State = Executing
 	case event.RunFinished:
-		r.state = finished
+		r.State = Finished
 	case event.RunSettled:
-		r.state, r.settled = finished, true
+		r.State, r.settled = Finished, true
 	default:
-		return run{}, false
+		return Run{}, false
 	}
-	r.source, r.subject, r.key = e.Source, e.Subject, e.Key
-	// Without a reading of the monotonic clock, which does not survive in a journal.
-	r.start, r.time, r.observed = e.Start.Round(0), e.Time.Round(0), e.Observed.Round(0)
-	r.identity = identity{e.Attrs.Text(event.RepositoryOwner), e.Attrs.Text(event.Repository), e.Attrs.Text(event.PipelineName)}
-	r.number = e.Attrs.Integer(event.RunAttempt)
-	r.result, r.raw = e.Attrs.Text(event.Result), e.Attrs.Text(event.ResultRaw)
-	r.waiting = e.Attrs.True(event.Waiting)
-	r.unmapped = e.Attrs.Text(event.Unmapped)
+	r.Origin = originOf(e)
+	r.Start = e.Start.Round(0)
+	r.Pipeline = Pipeline{e.Attrs.Text(event.RepositoryOwner), e.Attrs.Text(event.Repository), e.Attrs.Text(event.PipelineName)}
+	r.ID = e.Attrs.Text(event.RunID)
+	r.Attempt = e.Attrs.Integer(event.RunAttempt)
+	r.Result, r.Raw = e.Attrs.Text(event.Result), e.Attrs.Text(event.ResultRaw)
+	r.Trigger, r.RefKind, r.Revision = e.Attrs.Text(event.Trigger), e.Attrs.Text(event.RefKind), e.Attrs.Text(event.Revision)
+	r.Waiting = e.Attrs.True(event.Waiting)
 	seconds, has := e.Attrs.Number(event.RunDuration)
-	r.duration, r.hasDuration = time.Duration(seconds*float64(time.Second)), has
+	r.Duration, r.Timed = time.Duration(seconds*float64(time.Second)), has
 	return r, true
 }
 
-// unused is the event for an authentic delivery that this package does not read.
-func unused(source string, observed time.Time) event.Event {
+// Unused returns the event for an authentic delivery that nothing reads.
+func Unused(source string, observed time.Time) event.Event {
 	return event.Event{Name: event.Unused, Source: source, Time: observed, Observed: observed}
 }

@@ -87,7 +87,7 @@ func saveRuns(runs *list.List) []savedRun {
 	for at := runs.Front(); at != nil; at = at.Next() {
 		t := at.Value.(*tracked)
 		r := savedRun{
-			Subject: t.subject, Owner: t.identity.owner, Repository: t.identity.repository, Pipeline: t.identity.pipeline,
+			Subject: t.subject, Owner: t.identity.Owner, Repository: t.identity.Repository, Pipeline: t.identity.Name,
 			Attempts:  make([]savedAttempt, len(t.attempts)),
 			FirstDone: t.firstDone, FinalDone: t.finalDone, Observed: t.observed,
 		}
@@ -105,13 +105,13 @@ func saveRuns(runs *list.List) []savedRun {
 func (c *Counters) restoreRuns(runs *list.List, saved []savedRun) {
 	for _, r := range saved {
 		t := &tracked{
-			subject: r.Subject, identity: identity{r.Owner, r.Repository, r.Pipeline},
+			subject: r.Subject, identity: Pipeline{r.Owner, r.Repository, r.Pipeline},
 			attempts:  make([]attempt, len(r.Attempts)),
 			firstDone: r.FirstDone, finalDone: r.FinalDone, observed: r.Observed,
 		}
 		for i, a := range r.Attempts {
 			t.attempts[i] = attempt{
-				number: a.Number, start: a.Start, began: a.Began, state: state(a.State), waiting: a.Waiting,
+				number: a.Number, start: a.Start, began: a.Began, state: State(a.State), waiting: a.Waiting,
 				time: a.Time, heard: a.Heard, key: a.Key, result: a.Result,
 			}
 		}

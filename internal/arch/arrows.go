@@ -46,6 +46,7 @@ var arrows = []arrow{
 	// Telemetry sources: they know nothing of SLOs.
 	{"exporters/ledger", []string{"exporters/event"}},
 	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger"}},
+	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/pipelines"}},
 	{"exporters/...", []string{"exporters/event", "exporters/ledger"}},
 
 	// Execution.

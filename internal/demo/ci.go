@@ -11,6 +11,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 //go:embed ci/*.json ci/*.csv
@@ -40,7 +41,7 @@ func Pipelines(now time.Time) (pipelines.Snapshot, error) {
 		if err != nil {
 			return pipelines.Snapshot{}, err
 		}
-		events, err := pipelines.DecodeGitHub(http.Header{"X-Github-Event": {p.event}}, body, now)
+		events, err := sources.GitHub(http.Header{"X-Github-Event": {p.event}}, body, now)
 		if err != nil {
 			return pipelines.Snapshot{}, fmt.Errorf("decode %s: %w", p.file, err)
 		}
@@ -52,7 +53,7 @@ func Pipelines(now time.Time) (pipelines.Snapshot, error) {
 	if err != nil {
 		return pipelines.Snapshot{}, err
 	}
-	events, err := pipelines.DecodeHistory(table, now, pipelines.DecodeGitLabPipeline)
+	events, err := sources.History(table, now, sources.GitLabPipeline)
 	if err != nil {
 		return pipelines.Snapshot{}, err
 	}

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 // kind is what the receiver knows of one kind of source.
@@ -21,7 +21,7 @@ type kind struct {
 
 func kinds() map[string]kind {
 	return map[string]kind{
-		"github": {authentic: pipelines.SignedByGitHub, decode: pipelines.DecodeGitHub},
+		"github": {authentic: sources.SignedByGitHub, decode: sources.GitHub},
 	}
 }
 

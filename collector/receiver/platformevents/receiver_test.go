@@ -174,7 +174,7 @@ func freePort(t *testing.T) string {
 
 func payload(t *testing.T, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile("../../../exporters/pipelines/testdata/github/" + name + ".payload.json")
+	b, err := os.ReadFile("../../../exporters/pipelines/sources/testdata/github/" + name + ".payload.json")
 	if err != nil {
 		t.Fatal(err)
 	}

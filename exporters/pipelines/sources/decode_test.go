@@ -1,7 +1,6 @@
-package pipelines_test
+package sources_test
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/json"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +18,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -27,47 +26,8 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // observed is when the tests receive everything: after the last event of the fixtures.
 var observed = time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	file = filepath.Join("testdata", file)
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
-}
-
-func read(t testing.TB, file string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func delivery(kind string) http.Header {
 	return http.Header{"X-Github-Event": {kind}, "Content-Type": {"application/json"}}
-}
-
-func lines(t *testing.T, events []event.Event) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	for _, e := range events {
-		line, err := json.Marshal(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Write(append(line, '\n'))
-	}
-	return b.Bytes()
 }
 
 func TestDecodeGitHubPayloads(t *testing.T) {
@@ -81,22 +41,22 @@ func TestDecodeGitHubPayloads(t *testing.T) {
 		if strings.Contains(file, "push") {
 			kind = "push"
 		}
-		events, err := pipelines.DecodeGitHub(delivery(kind), read(t, strings.TrimPrefix(file, "testdata/")), observed)
+		events, err := sources.GitHub(delivery(kind), exportertest.Read(t, file), observed)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 		all = append(all, events...)
 	}
-	golden(t, "github.golden", lines(t, all))
+	exportertest.Golden(t, *update, "testdata/github.golden", exportertest.Lines(t, all))
 }
 
 func TestDecodeHistory(t *testing.T) {
 	for _, name := range []string{"pipelines", "pipeline_details"} {
-		events, err := pipelines.DecodeHistory(read(t, "gitlab/"+name+".csv"), observed, pipelines.DecodeGitLabPipeline)
+		events, err := sources.History(exportertest.Read(t, "testdata/gitlab/"+name+".csv"), observed, sources.GitLabPipeline)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		golden(t, "gitlab_"+name+".golden", lines(t, events))
+		exportertest.Golden(t, *update, "testdata/gitlab_"+name+".golden", exportertest.Lines(t, events))
 	}
 }
 
@@ -107,7 +67,7 @@ func payload(t testing.TB, set map[string]any) []byte {
 	for name, value := range set {
 		values["workflow_run."+name] = value
 	}
-	body, err := exportertest.Replace(read(t, "github/completed.payload.json"), values)
+	body, err := exportertest.Replace(exportertest.Read(t, "testdata/github/completed.payload.json"), values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +76,9 @@ func payload(t testing.TB, set map[string]any) []byte {
 
 func decodeOne(t testing.TB, header http.Header, body []byte) event.Event {
 	t.Helper()
-	events, err := pipelines.DecodeGitHub(header, body, observed)
+	events, err := sources.GitHub(header, body, observed)
 	if err != nil || len(events) != 1 {
-		t.Fatalf("DecodeGitHub = %v, %v, want one event", events, err)
+		t.Fatalf("GitHub = %v, %v, want one event", events, err)
 	}
 	return events[0]
 }
@@ -203,7 +163,7 @@ func TestGitHubForms(t *testing.T) {
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		t.Fatal(err)
 	}
-	events, err := pipelines.DecodeGitHubRun(envelope.Run, observed)
+	events, err := sources.GitHubRun(envelope.Run, observed)
 	if err != nil || len(events) != 1 || events[0].Key != want.Key {
 		t.Errorf("REST record: %v %v, want key %q", events, err, want.Key)
 	}
@@ -212,7 +172,7 @@ func TestGitHubForms(t *testing.T) {
 func TestDecodeErrors(t *testing.T) {
 	const canary = "hunter2-canary"
 	github := func(body []byte, now time.Time) ([]event.Event, error) {
-		return pipelines.DecodeGitHub(delivery("workflow_run"), body, now)
+		return sources.GitHub(delivery("workflow_run"), body, now)
 	}
 	f := func(decode func([]byte, time.Time) ([]event.Event, error), body string) {
 		t.Helper()
@@ -221,7 +181,7 @@ func TestDecodeErrors(t *testing.T) {
 			t.Errorf("%q: got %v, %v, want an error without content", body, events, err)
 		}
 	}
-	for _, decode := range []func([]byte, time.Time) ([]event.Event, error){github, pipelines.DecodeGitHubRun, pipelines.DecodeGitLabPipeline} {
+	for _, decode := range []func([]byte, time.Time) ([]event.Event, error){github, sources.GitHubRun, sources.GitLabPipeline} {
 		f(decode, "")
 		f(decode, canary)
 		f(decode, `{"`+canary+`": `)
@@ -233,11 +193,11 @@ func TestDecodeErrors(t *testing.T) {
 		f(decode, `{"id": -1, "project_id": 3, "workflow_run": {"id": 1}, "web_url": "https://example.com/a/b/-/pipelines/1"}`)
 	}
 	for _, table := range []string{"", "id,params\n1,2\n", "data\n\"x"} {
-		if _, err := pipelines.DecodeHistory([]byte(table), observed, pipelines.DecodeGitLabPipeline); err == nil {
+		if _, err := sources.History([]byte(table), observed, sources.GitLabPipeline); err == nil {
 			t.Errorf("history %q: no error", table)
 		}
 	}
-	events, err := pipelines.DecodeHistory([]byte("id,data\n1,{}\n2\n"), observed, pipelines.DecodeGitLabPipeline)
+	events, err := sources.History([]byte("id,data\n1,{}\n2\n"), observed, sources.GitLabPipeline)
 	if err != nil || len(events) != 2 || events[0].Name != event.Unused || events[1].Name != event.Unused {
 		t.Errorf("unreadable rows: %v, %v, want two unused events", events, err)
 	}
@@ -245,13 +205,13 @@ func TestDecodeErrors(t *testing.T) {
 
 func TestSignedByGitHub(t *testing.T) {
 	var vectors []struct{ Header, Secret, Body, Signature string }
-	if err := json.Unmarshal(read(t, "signatures.json"), &vectors); err != nil || len(vectors) == 0 {
+	if err := json.Unmarshal(exportertest.Read(t, "testdata/signatures.json"), &vectors); err != nil || len(vectors) == 0 {
 		t.Fatalf("no vectors: %v", err)
 	}
 	for _, v := range vectors {
 		f := func(want bool, header, signature, body string, secrets ...string) {
 			t.Helper()
-			if got := pipelines.SignedByGitHub(secrets, http.Header{header: {signature}}, []byte(body)); got != want {
+			if got := sources.SignedByGitHub(secrets, http.Header{header: {signature}}, []byte(body)); got != want {
 				t.Errorf("%s %q over %q with %q: %v, want %v", header, signature, body, secrets, got, want)
 			}
 		}
@@ -277,7 +237,7 @@ func TestSignedByGitHub(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"completed", "completed.with-pull-requests", "requested", "requested.with-conclusion"} {
-		f.Add(read(f, "github/"+name+".payload.json"))
+		f.Add(exportertest.Read(f, "testdata/github/"+name+".payload.json"))
 	}
 	f.Add([]byte(`{"id":1,"project_id":2,"status":"failed","web_url":"https://gitlab.com/a/b/-/pipelines/1","updated_at":"2022-01-27T10:07:19.043Z","duration":-1e300}`))
 	f.Add([]byte(`{"id":1,"name":"\ud800\n","repository":{"id":1,"full_name":"///"},"status":"completed"}`))
@@ -285,9 +245,9 @@ func FuzzDecode(f *testing.F) {
 		c := pipelines.New(observed, pipelines.Options{})
 		for _, decode := range []func([]byte, time.Time) ([]event.Event, error){
 			func(b []byte, now time.Time) ([]event.Event, error) {
-				return pipelines.DecodeGitHub(delivery("workflow_run"), b, now)
+				return sources.GitHub(delivery("workflow_run"), b, now)
 			},
-			pipelines.DecodeGitHubRun, pipelines.DecodeGitLabPipeline,
+			sources.GitHubRun, sources.GitLabPipeline,
 		} {
 			events, err := decode(body, observed)
 			if (err == nil) == (len(events) == 0) {

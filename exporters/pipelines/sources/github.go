@@ -1,4 +1,4 @@
-package pipelines
+package sources
 
 import (
 	"bytes"
@@ -7,10 +7,12 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
 // githubRun is the part that is read of a workflow run, in a webhook and in the REST API alike.
@@ -36,13 +38,13 @@ type githubRepository struct {
 	DefaultBranch string `json:"default_branch"`
 }
 
-// DecodeGitHub returns the events of one webhook delivery: header is the request's, body its raw body, JSON or a form
+// GitHub returns the events of one webhook delivery: header is the request's, body its raw body, JSON or a form
 // with a payload field. workflow_run gives one run event, every other event one event.Unused. What is not understood
 // inside a run is named in its event.Unmapped attribute. The error is for a body that can not be a workflow_run; it
 // does not quote the body. It does not check the signature, see SignedByGitHub, and does not keep body.
-func DecodeGitHub(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {
+func GitHub(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {
 	if header.Get("X-GitHub-Event") != "workflow_run" {
-		return []event.Event{unused("github", observed)}, nil
+		return []event.Event{pipelines.Unused("github", observed)}, nil
 	}
 	var delivery struct {
 		Run        *githubRun       `json:"workflow_run"`
@@ -63,9 +65,9 @@ func DecodeGitHub(header http.Header, body []byte, observed time.Time) ([]event.
 	return delivery.Run.events(exact, observed)
 }
 
-// DecodeGitHubRun returns the event of one workflow run of the REST API (GET /repos/{owner}/{repo}/actions/runs).
+// GitHubRun returns the event of one workflow run of the REST API (GET /repos/{owner}/{repo}/actions/runs).
 // The same state of a run gives the same event.Key as its webhook.
-func DecodeGitHubRun(record []byte, observed time.Time) ([]event.Event, error) {
+func GitHubRun(record []byte, observed time.Time) ([]event.Event, error) {
 	var run githubRun
 	exact, err := unmarshal(record, &run)
 	if err != nil {
@@ -91,40 +93,41 @@ func (g githubRun) events(exact bool, observed time.Time) ([]event.Event, error)
 	if g.ID <= 0 || g.Repository.ID <= 0 {
 		return nil, errors.New("decode github run: no id of the run or the repository")
 	}
-	r := run{
-		source: "github", subject: fmt.Sprintf("gh/%d/run/%d", g.Repository.ID, g.ID), id: g.ID,
-		number: max(g.Attempt, 0), start: g.Started.Time, observed: observed,
-		trigger: githubTrigger(g.Event), refKind: g.refKind(), revision: event.Hex(g.HeadSHA),
+	r := pipelines.Run{
+		Origin:  pipelines.Origin{Source: "github", Subject: fmt.Sprintf("gh/%d/run/%d", g.Repository.ID, g.ID), Observed: observed},
+		ID:      strconv.FormatInt(g.ID, 10),
+		Attempt: max(g.Attempt, 0), Start: g.Started.Time,
+		Trigger: githubTrigger(g.Event), RefKind: g.refKind(), Revision: event.Hex(g.HeadSHA),
 	}
-	r.identity.owner, r.identity.repository = split(g.Repository.FullName)
-	r.identity.pipeline = g.pipeline()
+	r.Pipeline.Owner, r.Pipeline.Repository = pipelines.Split(g.Repository.FullName)
+	r.Pipeline.Name = g.pipeline()
 	if !exact {
-		r.unmapped = "type"
+		r.Unmapped = "type"
 	}
 	g.setState(&r)
 	var ok bool
-	if r.time, ok = event.Clamp(g.Updated.Time, observed); !ok {
-		r.unmapped = "clock"
+	if r.Time, ok = event.Clamp(g.Updated.Time, observed); !ok {
+		r.Unmapped = "clock"
 	}
-	r.key = fmt.Sprintf("%s/%d/%s/%v", r.subject, r.number, g.Started.UTC().Format(time.RFC3339), r.state)
-	if r.state == finished {
+	r.Key = fmt.Sprintf("%s/%d/%s/%v", r.Subject, r.Attempt, g.Started.UTC().Format(time.RFC3339), r.State)
+	if r.State == pipelines.Finished {
 		// Not since created_at: a second attempt has the created_at of the first.
-		r.setDuration(g.Started.Time, g.Updated.Time)
+		setDuration(&r, g.Started.Time, g.Updated.Time)
 	}
-	return []event.Event{r.event()}, nil
+	return []event.Event{r.Event()}, nil
 }
 
 // maxRunDuration is the longest run that is believed; GitHub ends workflow runs after 35 days.
 const maxRunDuration = 365 * 24 * time.Hour
 
 // setDuration notes how long the attempt took, unless the clocks contradict each other.
-func (r *run) setDuration(start, end time.Time) {
+func setDuration(r *pipelines.Run, start, end time.Time) {
 	d := end.Sub(start)
 	if start.IsZero() || end.IsZero() || d < 0 || d > maxRunDuration {
-		r.unmapped = "clock"
+		r.Unmapped = "clock"
 		return
 	}
-	r.duration, r.hasDuration = d, true
+	r.Duration, r.Timed = d, true
 }
 
 // pipeline returns the workflow's name, or its file if it has none; a file may carry an @ref.
@@ -138,43 +141,43 @@ func (g githubRun) pipeline() string {
 
 // setState maps status and conclusion. action_required is not an end: the run waits for an approval, and its first
 // attempt is still to come. Source: GitHub REST API, "Workflow runs", status and conclusion.
-func (g githubRun) setState(r *run) {
+func (g githubRun) setState(r *pipelines.Run) {
 	status, conclusion := event.Word(g.Status), event.Word(g.Conclusion)
 	switch status {
 	case "completed":
-		r.state = finished
+		r.State = pipelines.Finished
 		g.setResult(r, conclusion)
 	case "in_progress":
-		r.state = executing
+		r.State = pipelines.Executing
 	case "waiting": // for a deployment review
-		r.state, r.waiting = pending, true
+		r.State, r.Waiting = pipelines.Pending, true
 	case "queued", "requested", "pending":
-		r.state = pending
+		r.State = pipelines.Pending
 	default:
-		r.state, r.unmapped = pending, "status"
+		r.State, r.Unmapped = pipelines.Pending, "status"
 	}
 }
 
-func (g githubRun) setResult(r *run, conclusion string) {
+func (g githubRun) setResult(r *pipelines.Run, conclusion string) {
 	switch conclusion {
 	case "success":
-		r.result = success
+		r.Result = pipelines.Success
 	case "failure":
-		r.result = failure
+		r.Result = pipelines.Failure
 	case "timed_out":
-		r.result = timeout
+		r.Result = pipelines.Timeout
 	case "cancelled":
-		r.result = cancellation
+		r.Result = pipelines.Cancellation
 	case "skipped":
-		r.result = skip
+		r.Result = pipelines.Skip
 	case "startup_failure":
-		r.result = errored
+		r.Result = pipelines.Errored
 	case "neutral", "stale":
-		r.raw = conclusion
+		r.Raw = conclusion
 	case "action_required":
-		r.state, r.waiting, r.raw = pending, true, conclusion
+		r.State, r.Waiting, r.Raw = pipelines.Pending, true, conclusion
 	default: // also a completed run without a conclusion
-		r.raw, r.unmapped = "unknown", "conclusion"
+		r.Raw, r.Unmapped = "unknown", "conclusion"
 	}
 }
 

@@ -1,4 +1,4 @@
-package pipelines
+package sources
 
 import (
 	"bytes"
@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
-// DecodeHistory returns the events of a CI history, in the order of the file: a table in CSV with a heading, whose
+// History returns the events of a CI history, in the order of the file: a table in CSV with a heading, whose
 // column "data" holds one REST record a row, as Apache DevLake keeps what it collected in its raw tables. decode reads
-// one record: DecodeGitHubRun or DecodeGitLabPipeline. A row that decode can not read becomes an event.Unused; the
+// one record: GitHubRun or GitLabPipeline. A row that decode can not read becomes an event.Unused; the
 // error is for a file that is not such a table.
-func DecodeHistory(table []byte, observed time.Time, decode func([]byte, time.Time) ([]event.Event, error)) ([]event.Event, error) {
+func History(table []byte, observed time.Time, decode func([]byte, time.Time) ([]event.Event, error)) ([]event.Event, error) {
 	rows := csv.NewReader(bytes.NewReader(table))
 	rows.FieldsPerRecord = -1
 	heading, err := rows.Read()
@@ -35,7 +36,7 @@ func DecodeHistory(table []byte, observed time.Time, decode func([]byte, time.Ti
 		if err != nil {
 			return nil, fmt.Errorf("read history: %w", err)
 		}
-		decoded := []event.Event{unused("history", observed)}
+		decoded := []event.Event{pipelines.Unused("history", observed)}
 		if data < len(row) {
 			if got, err := decode([]byte(row[data]), observed); err == nil {
 				decoded = got

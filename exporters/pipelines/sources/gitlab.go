@@ -1,13 +1,15 @@
-package pipelines
+package sources
 
 import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
 // gitlabPipeline is the part that is read of a pipeline of GitLab's REST API; the list leaves out the times.
@@ -31,10 +33,10 @@ type gitlabPipeline struct {
 // gitlabConfig names a pipeline that has no name: the file nearly all of them come from.
 const gitlabConfig = ".gitlab-ci.yml"
 
-// DecodeGitLabPipeline returns the event of one pipeline of GitLab's REST API (GET /projects/:id/pipelines, or one of
+// GitLabPipeline returns the event of one pipeline of GitLab's REST API (GET /projects/:id/pipelines, or one of
 // them). GitLab keeps the id of a pipeline whose jobs are retried and does not count attempts: event.Start and
 // event.RunAttempt are not set, and a second end at another time is taken for a new attempt.
-func DecodeGitLabPipeline(record []byte, observed time.Time) ([]event.Event, error) {
+func GitLabPipeline(record []byte, observed time.Time) ([]event.Event, error) {
 	var p gitlabPipeline
 	exact, err := unmarshal(record, &p)
 	if err != nil {
@@ -44,28 +46,31 @@ func DecodeGitLabPipeline(record []byte, observed time.Time) ([]event.Event, err
 	if p.ID <= 0 || p.ProjectID <= 0 || instance == "" {
 		return nil, errors.New("decode gitlab pipeline: no id, project_id or web_url")
 	}
-	r := run{
-		source: "gitlab", subject: fmt.Sprintf("gl/%s/%d/pipeline/%d", instance, p.ProjectID, p.ID), id: p.ID, observed: observed,
-		trigger: gitlabTrigger(p.Source), refKind: p.refKind(), revision: event.Hex(p.SHA),
+	r := pipelines.Run{
+		Origin: pipelines.Origin{
+			Source: "gitlab", Subject: fmt.Sprintf("gl/%s/%d/pipeline/%d", instance, p.ProjectID, p.ID), Observed: observed,
+		},
+		ID:      strconv.FormatInt(p.ID, 10),
+		Trigger: gitlabTrigger(p.Source), RefKind: p.refKind(), Revision: event.Hex(p.SHA),
 	}
-	r.identity.owner, r.identity.repository = split(project)
-	if r.identity.pipeline = event.Clean(p.Name); r.identity.pipeline == "" {
-		r.identity.pipeline = gitlabConfig
+	r.Pipeline.Owner, r.Pipeline.Repository = pipelines.Split(project)
+	if r.Pipeline.Name = event.Clean(p.Name); r.Pipeline.Name == "" {
+		r.Pipeline.Name = gitlabConfig
 	}
 	if !exact {
-		r.unmapped = "type"
+		r.Unmapped = "type"
 	}
 	p.setState(&r)
 	var ok bool
-	if r.time, ok = event.Clamp(p.at(r.state), observed); !ok {
-		r.unmapped = "clock"
+	if r.Time, ok = event.Clamp(p.at(r.State), observed); !ok {
+		r.Unmapped = "clock"
 	}
-	if r.state == finished && p.Duration != nil {
-		end := r.time
-		r.setDuration(end.Add(-time.Duration(min(*p.Duration, 1e9)*float64(time.Second))), end)
+	if r.State == pipelines.Finished && p.Duration != nil {
+		end := r.Time
+		setDuration(&r, end.Add(-time.Duration(min(*p.Duration, 1e9)*float64(time.Second))), end)
 	}
-	r.key = fmt.Sprintf("%s/%s/%v", r.subject, p.at(r.state).Format(time.RFC3339Nano), r.state)
-	return []event.Event{r.event()}, nil
+	r.Key = fmt.Sprintf("%s/%s/%v", r.Subject, p.at(r.State).Format(time.RFC3339Nano), r.State)
+	return []event.Event{r.Event()}, nil
 }
 
 // project returns host and path of the project, from the page of the pipeline.
@@ -79,9 +84,9 @@ func (p gitlabPipeline) project() (instance, path string) {
 }
 
 // at returns when the pipeline came to its state.
-func (p gitlabPipeline) at(s state) time.Time {
+func (p gitlabPipeline) at(s pipelines.State) time.Time {
 	switch {
-	case s == finished && !p.Finished.IsZero():
+	case s == pipelines.Finished && !p.Finished.IsZero():
 		return p.Finished.Time
 	case !p.Updated.IsZero():
 		return p.Updated.Time
@@ -90,27 +95,27 @@ func (p gitlabPipeline) at(s state) time.Time {
 }
 
 // setState maps the status. Source: GitLab REST API, "Pipelines API", status.
-func (p gitlabPipeline) setState(r *run) {
+func (p gitlabPipeline) setState(r *pipelines.Run) {
 	switch event.Word(p.Status) {
 	case "created", "waiting_for_resource", "preparing", "pending":
-		r.state = pending
+		r.State = pipelines.Pending
 	case "manual", "scheduled":
-		r.state, r.waiting = pending, true
+		r.State, r.Waiting = pipelines.Pending, true
 	case "running", "canceling":
-		r.state = executing
+		r.State = pipelines.Executing
 	case "success":
-		r.state, r.result = finished, success
+		r.State, r.Result = pipelines.Finished, pipelines.Success
 	case "failed":
-		r.state, r.result = finished, failure
+		r.State, r.Result = pipelines.Finished, pipelines.Failure
 		if p.YAMLErrors != "" { // nothing ran
-			r.result = errored
+			r.Result = pipelines.Errored
 		}
 	case "canceled":
-		r.state, r.result = finished, cancellation
+		r.State, r.Result = pipelines.Finished, pipelines.Cancellation
 	case "skipped":
-		r.state, r.result = finished, skip
+		r.State, r.Result = pipelines.Finished, pipelines.Skip
 	default:
-		r.state, r.unmapped = pending, "status"
+		r.State, r.Unmapped = pipelines.Pending, "status"
 	}
 }
 

@@ -1,0 +1,80 @@
+package pipelines
+
+import (
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+)
+
+// Tiers of environments, as GitLab has them.
+const (
+	Production  = "production"
+	Staging     = "staging"
+	Testing     = "testing"
+	Development = "development"
+)
+
+// Deployment is the state that the deployment of a revision to an environment has come to.
+type Deployment struct {
+	Origin
+	Owner, Repository string // as in Pipeline
+	Service           string // what was deployed, by default the repository
+	ID                string // the provider's
+	Environment, Tier string // the provider's name, and one of the tiers or "other"; empty if not known
+	State             State
+	Succeeded         bool   // of a finished one
+	Cancelled         bool   // of a finished one that nobody wanted to run to its end
+	Rollback          bool   // the source says that it goes back to what was there before
+	Revision          string // event.Hex, or empty
+	Start             time.Time
+}
+
+// Event returns the deployment as an event.
+func (d Deployment) Event() event.Event {
+	name, status, kind := event.DeploymentStarted, "", ""
+	if d.State == Finished {
+		name, status = event.DeploymentFinished, "failed"
+		switch {
+		case d.Cancelled:
+			status = "cancelled"
+		case d.Succeeded:
+			status = "succeeded"
+		}
+	}
+	if d.Rollback {
+		kind = "rollback"
+	}
+	return d.event(name, d.Start, []event.Attr{
+		event.String(event.RepositoryOwner, d.Owner),
+		event.String(event.Repository, d.Repository),
+		event.String(event.Service, d.Service),
+		event.String(event.DeploymentID, d.ID),
+		event.String(event.Environment, d.Environment),
+		event.String(event.Tier, d.Tier),
+		event.String(event.DeploymentState, status),
+		event.String(event.DeploymentKind, kind),
+		event.String(event.Revision, d.Revision),
+		event.String(event.Unmapped, d.Unmapped),
+	})
+}
+
+// Commit is one commit that arrived on a branch; Origin.Time is when it arrived.
+type Commit struct {
+	Origin
+	Owner, Repository string
+	Revision          string
+	Base              string    // the commit before it on the branch, empty if not known
+	Committed         time.Time // when it was made
+}
+
+// Event returns the commit as an event.
+func (c Commit) Event() event.Event {
+	return c.event(event.CommitPushed, time.Time{}, []event.Attr{
+		event.String(event.RepositoryOwner, c.Owner),
+		event.String(event.Repository, c.Repository),
+		event.String(event.Revision, c.Revision),
+		event.String(event.BaseRevision, c.Base),
+		event.Int(event.CommitTime, c.Committed.Unix()),
+		event.String(event.Unmapped, c.Unmapped),
+	})
+}

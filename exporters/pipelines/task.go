@@ -1,0 +1,82 @@
+package pipelines
+
+import (
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+)
+
+// Task is the state that one job of a pipeline run has come to.
+type Task struct {
+	Origin
+	Pipeline Pipeline
+	RunID    string // as Run.ID
+	Attempt  int64  // of the run, 0 if the source does not count
+	ID, Name string
+	State    State
+	Start    time.Time // zero if it did not begin
+	Result   string    // of a finished task: one of the results, or empty
+	Raw      string    // the provider's word where Result has none for it
+	Error    string    // why it failed, a word of the provider's vocabulary
+	Pool     string    // the label or tag that picked the runner
+	Queued   time.Duration
+	Waited   bool // Queued is known
+	Duration time.Duration
+	Timed    bool // Duration is known
+}
+
+// Event returns the task as an event.
+func (t Task) Event() event.Event {
+	attrs := append(t.Pipeline.attrs(),
+		event.String(event.RunID, t.RunID),
+		event.String(event.TaskID, t.ID),
+		event.String(event.TaskName, t.Name),
+		event.String(event.TaskResult, t.Result),
+		event.String(event.ResultRaw, t.Raw),
+		event.String(event.ErrorType, t.Error),
+		event.String(event.RunnerPool, t.Pool),
+		event.String(event.Unmapped, t.Unmapped),
+	)
+	if t.Attempt > 0 {
+		attrs = append(attrs, event.Int(event.RunAttempt, t.Attempt))
+	}
+	if t.Waited {
+		attrs = append(attrs, event.Float(event.QueueDuration, t.Queued.Seconds()))
+	}
+	if t.Timed {
+		attrs = append(attrs, event.Float(event.RunDuration, t.Duration.Seconds()))
+	}
+	name := [...]string{event.TaskQueued, event.TaskStarted, event.TaskFinished}[t.State]
+	return t.event(name, t.Start, attrs)
+}
+
+// Step is one finished step of a task, for traces; no metric counts it.
+type Step struct {
+	Origin
+	Pipeline       Pipeline
+	RunID, TaskID  string
+	Attempt        int64
+	TaskName, Name string
+	Number         int64 // 1 is the first, 0 if the source does not count
+	Start          time.Time
+	Result         string
+}
+
+// Event returns the step as an event.
+func (s Step) Event() event.Event {
+	attrs := append(s.Pipeline.attrs(),
+		event.String(event.RunID, s.RunID),
+		event.String(event.TaskID, s.TaskID),
+		event.String(event.TaskName, s.TaskName),
+		event.String(event.StepName, s.Name),
+		event.String(event.TaskResult, s.Result),
+		event.String(event.Unmapped, s.Unmapped),
+	)
+	if s.Attempt > 0 {
+		attrs = append(attrs, event.Int(event.RunAttempt, s.Attempt))
+	}
+	if s.Number > 0 {
+		attrs = append(attrs, event.Int(event.StepNumber, s.Number))
+	}
+	return s.event(event.StepFinished, s.Start, attrs)
+}
