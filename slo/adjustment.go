@@ -71,10 +71,30 @@ func (l *linker) linkAdjustments() []Adjustment {
 		if len(a.SLOs) == 0 && len(l.diags) == before && !l.broken["Adjustment/"+a.Name] && !l.anyBroken("SLO/") {
 			l.add(diag.Error, diag.AdjustmentNoTarget, a.PlaceOf("spec.slos"), "name SLOs, services or labels that exist", "adjustment %q touches no SLO", a.Name)
 		}
+		l.checkMaintenance(&a.Adjustment, a.sel.names)
 		out = append(out, a.Adjustment)
 	}
 	l.checkOverlaps(out)
 	return out
+}
+
+// checkMaintenance reports the SLOs that a maintenance names and can only mute. What is finished in it may have begun
+// before, and money that was spent is gone. SLOs that it picks in bulk are not reported.
+func (l *linker) checkMaintenance(a *Adjustment, names []string) {
+	if a.Type != "maintenance" {
+		return
+	}
+	for i, name := range names {
+		x, ok := l.set.SLO(name)
+		if !ok || l.broken["SLO/"+name] || x.SLI.SLI == nil {
+			continue
+		}
+		if kind := x.SLI.Kind(); kind == (*Deadline)(nil).Kind() || kind == (*Spend)(nil).Kind() {
+			l.add(diag.Warning, diag.AdjustmentMutesOnly, a.PlaceOf(fmt.Sprintf("spec.slos.names[%d]", i)),
+				"leave it out, or take bad events back with a correction",
+				"maintenance %q mutes SLO %q, but takes nothing out of a budget of kind %s", a.Name, name, kind)
+		}
+	}
 }
 
 // checkOverlaps reports adjustments of one SLO at the same time: an error when

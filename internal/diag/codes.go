@@ -82,6 +82,7 @@ const (
 	PolicyStates        Code = "policy-states"
 	AdjustmentOverlap   Code = "adjustment-overlap"
 	AdjustmentNoTarget  Code = "adjustment-no-target"
+	AdjustmentMutesOnly Code = "adjustment-mutes-only"
 	CompositeMembership Code = "composite-membership"
 	EngineSupport       Code = "engine-support"
 	NoOwner             Code = "no-owner"
@@ -149,6 +150,7 @@ func titles() map[Code]string {
 		PolicyStates:        "policy states contradict each other",
 		AdjustmentOverlap:   "adjustments overlap",
 		AdjustmentNoTarget:  "an adjustment touches no SLO",
+		AdjustmentMutesOnly: "a maintenance takes nothing out of this budget",
 		CompositeMembership: "a composite cannot have this member",
 		EngineSupport:       "the rules cannot be evaluated there",
 		NoOwner:             "nobody would be notified",
