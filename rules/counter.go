@@ -172,15 +172,17 @@ func (b *bundle) grown(x *slo.SLO, c counting, p part) string {
 	}
 	fresh := "  " + now + "\n" +
 		"  unless on (job, instance) (max_over_time(" + p.up + "[" + duration(b.clock.memory) + "] offset " + duration(ago) + ") == 0)\n" +
-		"  and on () " + one(slo.SeriesInfo, x) + " offset " + duration(b.warmup()+c.offset)
+		"  and on () "
+	warm := one(slo.SeriesInfo, x) + " offset " + duration(b.warmup()+c.offset)
 	if p.job {
 		there := []string{p.up}
 		if c.offset > 0 {
 			there[0] += " offset " + duration(c.offset)
 		}
 		there = append(there, fmt.Sprintf("%s offset %s == %d", one(slo.SeriesTelemetry, x), duration(ago), slo.TelemetryThere))
-		fresh += "\n  and on () (" + strings.Join(there, " or ") + ")"
+		warm = "(" + warm + " and on () (" + strings.Join(there, " or ") + "))"
 	}
+	fresh += warm
 	return union([]string{known, fresh})
 }
 

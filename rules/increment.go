@@ -19,6 +19,7 @@ type increments struct {
 	fill         string // one element for each group that exists; for SLOs that are grouped
 	signed       bool   // bad = events - good may be negative
 	eventsPeriod bool   // a tick is one event
+	shows        bool   // events is there if and only if telemetry was there at this tick and before
 }
 
 // sliIncrements returns the increments of x.
@@ -58,7 +59,7 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 	if err != nil {
 		return increments{}, err
 	}
-	out := increments{all: total, events: b.increment(x, counting{}, total), fill: b.presence(total)}
+	out := increments{all: total, events: b.increment(x, counting{}, total), fill: b.presence(total), shows: total.additive}
 	what, text, to := "bad", sli.Bad, &out.bad
 	if sli.Good != "" {
 		what, text, to = "good", sli.Good, &out.good
@@ -93,6 +94,7 @@ func (b *bundle) latencyIncrements(x *slo.SLO, sli *slo.Latency) (increments, er
 		}}
 		return increments{
 			all: base, events: b.increment(x, total, base), good: b.increment(x, good, base), fill: b.presence(base),
+			shows: true,
 		}, nil
 	}
 	name, braces, _ := strings.Cut(sli.Histogram, "{")
@@ -110,7 +112,7 @@ func (b *bundle) latencyIncrements(x *slo.SLO, sli *slo.Latency) (increments, er
 	}
 	return increments{
 		all: count, events: b.increment(x, counting{}, count), good: b.increment(x, counting{}, bucket),
-		fill: b.presence(count),
+		fill: b.presence(count), shows: true,
 	}, nil
 }
 

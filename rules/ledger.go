@@ -33,8 +33,11 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 	if sli, ok := x.SLI.SLI.(*slo.Spend); ok {
 		out = append(out, record(seriesAmount, "vector("+literal(sli.Amount)+")"))
 	}
+	if seen, ok := b.seen(x, &inc); ok {
+		out = append(out, record(seriesEventsSeen, seen))
+	}
 	if len(inc.all.parts) > 0 {
-		out = append(out, record(slo.SeriesTelemetry, b.telemetry(inc.all)))
+		out = append(out, record(slo.SeriesTelemetry, b.telemetry(x, inc)))
 	}
 	out = append(out, b.scheduleRules(x, labels)...)
 	verdict := pair{slo.SeriesEventsIncrement, slo.SeriesBadIncrement}
@@ -72,6 +75,19 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 		out = append(out, b.excludedRules(x, sliced, labels)...)
 	}
 	return out, nil
+}
+
+// seen moves the counting of events into a series of its own, so that what follows can tell from it whether there is
+// telemetry, and which groups, and need not read the raw series again. It returns the expression of that series.
+// ok is false if events do not show that, or if later rules do not see the series in time.
+func (b *bundle) seen(x *slo.SLO, inc *increments) (expr string, ok bool) {
+	if !inc.shows || !b.chained() {
+		inc.shows = false
+		return "", false
+	}
+	expr, inc.events = inc.events, b.by("sum")+"("+one(seriesEventsSeen, x)+")"
+	inc.fill = inc.events
+	return expr, true
 }
 
 // identifier tells whether a label can be written without quotes.
@@ -129,12 +145,15 @@ func (b *bundle) withMissing(x *slo.SLO, inc increments, expr string, ways ...st
 		indent(expr, 2), usual, one(slo.SeriesTelemetry, x), x.NoData.After)
 }
 
-// telemetry is 2 while there are series of q, 1 while there are none but their targets are scraped, else 0.
-func (b *bundle) telemetry(q query) string {
-	whole := *b
+// telemetry is 2 while there are series of the SLI, 1 while there are none but their targets are scraped, else 0.
+func (b *bundle) telemetry(x *slo.SLO, inc increments) string {
+	whole, q := *b, inc.all
 	whole.groupBy = nil
 	expr := "2 * " + whole.presence(q)
-	if !q.parts[0].plain || q.parts[0].sel != q.text && !q.additive {
+	switch {
+	case inc.shows:
+		expr = "2 * group(" + one(seriesEventsSeen, x) + ")"
+	case !q.parts[0].plain || q.parts[0].sel != q.text && !q.additive:
 		expr = "2 * group(" + q.text + ")"
 	}
 	for _, p := range q.parts {

@@ -90,7 +90,7 @@ func (b *bundle) unreadable() string {
 
 // rehearsal writes the test of x.
 func (w *writer) rehearsal(b *bundle, x *slo.SLO, r rehearsal) {
-	at, pages := b.firstPage(x.BurnBudget(), r)
+	at, sharp, pages := b.firstPage(x.BurnBudget(), r)
 	pages = pages && x.Alerting.Page
 	minute := (at + time.Minute - 1).Truncate(time.Minute)
 	name := fmt.Sprintf("%s: %d calm minutes and an outage", x.Name, calmMinutes)
@@ -109,13 +109,14 @@ func (w *writer) rehearsal(b *bundle, x *slo.SLO, r rehearsal) {
 	w.line(2, "promql_expr_test:")
 	w.expect(pagesOf(x), calmMinutes*time.Minute/2)
 	w.expect(pagesOf(x), calmMinutes*time.Minute)
-	if b.exact(x) {
+	counted := x.NoData.TreatAs == "" || x.NoData.TreatAs == "unknown" // else the first evaluation sees nothing and counts
+	if counted {
 		w.expect("min("+one(slo.SeriesBudgetRemaining, x)+")", calmMinutes*time.Minute, r.left)
 	}
 	if !pages {
 		return
 	}
-	if before := minute - time.Minute; b.exact(x) && before > calmMinutes*time.Minute {
+	if before := minute - time.Minute; counted && sharp && before > calmMinutes*time.Minute {
 		w.expect(pagesOf(x), before)
 	}
 	w.expect(pagesOf(x), minute, 1)
@@ -124,17 +125,6 @@ func (w *writer) rehearsal(b *bundle, x *slo.SLO, r rehearsal) {
 func pagesOf(x *slo.SLO) string {
 	return fmt.Sprintf(`count(ALERTS{alertname=%q,alertstate="firing",%s=%q,%s=%q})`,
 		slo.AlertBudgetBurn, slo.LabelSeverity, slo.Page, slo.LabelSLO, x.Name)
-}
-
-// exact tells whether the very minute of the page and the budget left can be told: the first evaluation, which sees
-// no series, counts nothing, and no page waits for a rollup.
-func (b *bundle) exact(x *slo.SLO) bool {
-	return (x.NoData.TreatAs == "" || x.NoData.TreatAs == "unknown") && !b.pagesLate()
-}
-
-// pagesLate tells whether a page may wait for a rollup.
-func (b *bundle) pagesLate() bool {
-	return slices.ContainsFunc(b.pageTiers(), func(t burnrate.Tier) bool { return t.Long > longestFast })
 }
 
 // expect writes that expr has these values, none of them labelled, at a time.
@@ -161,8 +151,9 @@ func (b *bundle) pageTiers() (out []burnrate.Tier) {
 }
 
 // firstPage returns the time that the rules see, Group.QueryOffset before they are evaluated, when the outage of r
-// first pages: when a tier fires on the counts of its windows, as package burnrate defines it, and a rollup has told.
-func (b *bundle) firstPage(budget burnrate.Budget, r rehearsal) (time.Duration, bool) {
+// pages at the latest: when a tier fires on the counts of its windows, as package burnrate defines it, and a rollup has
+// told if the tier looks back further than increments are summed up. sharp says that it does not page before.
+func (b *bundle) firstPage(budget burnrate.Budget, r rehearsal) (at time.Duration, sharp, pages bool) {
 	tick := b.clock.tick
 	evidence := b.prof.BurnPolicy().Evidence
 	sums := []burnrate.Count{{}} // since the start, after each tick
@@ -171,6 +162,7 @@ func (b *bundle) firstPage(budget burnrate.Budget, r rehearsal) (time.Duration, 
 		then := sums[max(0, len(sums)-1-int(w/tick))]
 		return burnrate.Count{Bad: now.Bad - then.Bad, Total: now.Total - then.Total}
 	}
+	told := time.Duration(math.MaxInt64) // when a rollup has told that a tier fires
 	seen := time.Duration(0)
 	for at := tick; at <= (calmMinutes+outageMinutes)*time.Minute; at += tick {
 		now := at - b.opts.QueryOffset
@@ -181,16 +173,20 @@ func (b *bundle) firstPage(budget burnrate.Budget, r rehearsal) (time.Duration, 
 		last := sums[len(sums)-1]
 		sums = append(sums, burnrate.Count{Bad: last.Bad + c.Bad, Total: last.Total + c.Total})
 		for _, t := range b.pageTiers() {
-			if t.Fires(budget, evidence, count(t.Long), count(t.Short), count(t.Recovery), false) {
-				if b.pagesLate() {
-					now += b.clock.lag + b.clock.slow + 2*tick
-				}
-				return now, true
+			switch {
+			case !t.Fires(budget, evidence, count(t.Long), count(t.Short), count(t.Recovery), false):
+			case t.Long <= longestFast:
+				return now, told == math.MaxInt64, true
+			default:
+				told = min(told, now+b.clock.lag+b.clock.slow+2*tick)
 			}
+		}
+		if now >= told {
+			return now, false, true
 		}
 		seen = now
 	}
-	return 0, false
+	return 0, false, false
 }
 
 // rehearsal is example telemetry of one SLO, with what it means.

@@ -18,7 +18,7 @@ type tier struct {
 }
 
 // longestFast is the longest window that is summed up from increments, tick by tick.
-const longestFast = 6 * time.Hour
+const longestFast = 3 * time.Hour
 
 // makeTiers returns the tiers of the profile that make sense for the class, and the escalations of its policy.
 // A deadline looks finished before it was due, so a window says something about it only if it is longer than the
