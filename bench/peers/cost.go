@@ -20,7 +20,8 @@ type set struct {
 	cycle  time.Duration // after which all groups were evaluated equally often
 }
 
-// sets returns ours first. The history of Sloth is recorded on the way.
+// sets returns ours first. The history of Sloth is recorded on the way, and then the month comes to rest in a store
+// like that of a server.
 func (m *month) sets(ctx context.Context, sloth string) ([]*set, error) {
 	ours, err := plimsollFiles(m.services)
 	if err != nil {
@@ -39,6 +40,9 @@ func (m *month) sets(ctx context.Context, sloth string) ([]*set, error) {
 	}
 	workbook, err := ruleFile("workbook.yaml", workbookGroups(m.services))
 	if err != nil {
+		return nil, err
+	}
+	if err := m.settle(ctx); err != nil {
 		return nil, err
 	}
 	var out []*set

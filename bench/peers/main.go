@@ -8,10 +8,8 @@
 //   - Cost is measured at the end of the month, when every window is full. The rule sets take turns on the same
 //     store; each turn is the shortest time after which all its groups were evaluated equally often. Samples are
 //     totalQueryableSamples of Prometheus and exact; CPU is that of the process, garbage collection included,
-//     median over the turns. Everything is given per SLO and 30 s. The month lies in memory as one block of a TSDB, so
-//     that every selector passes over all chunks of its series, also those it does not need; a server has at most
-//     three hours there. That costs rules with many short selectors most: hence plimsoll_alone, the same rules in a
-//     store with the same recorded series, but only the last 20 minutes of raw ones, which is more than they read.
+//     median over the turns. Everything is given per SLO and 30 s. The month lies where a Prometheus server would have
+//     it: in blocks of up to 54 hours, with the last one to three hours in memory.
 //   - Exactness compares the error budget consumed over 30 days with the count of the events themselves.
 //
 // How the history comes about that rules read: it is recorded at every tick, 30 s, of the whole month. Rules that
@@ -89,7 +87,7 @@ func measure(ctx context.Context, o options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer m.store.Close()
+	defer func() { m.store.Close() }()
 	if err := m.build(ctx); err != nil {
 		return err
 	}
@@ -99,12 +97,6 @@ func measure(ctx context.Context, o options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	alone, st, err := m.copies(ctx, m.services, 1, m.end.Add(lookAhead))
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	sets = append(sets, alone)
 	for _, s := range sets { // fills what the history leaves out
 		if _, err := s.turn(ctx, m.end); err != nil {
 			return err
@@ -125,7 +117,7 @@ func measure(ctx context.Context, o options, w io.Writer) error {
 	r := report{w: w}
 	r.cost(m, turns)
 	r.exactness(budgets)
-	r.parts(alone.parts(), sizes)
+	r.parts(sets[0].parts(), sizes)
 	r.verdicts()
 	fmt.Fprintf(w, "wall_seconds %.0f\n", time.Since(began).Seconds())
 	return nil

@@ -20,7 +20,7 @@ const (
 	tick         = 30 * time.Second // between two evaluations
 	turnLength   = 4 * time.Minute  // virtual time from one turn to the next; the slowest group of Plimsoll
 	// lookAhead is how much raw data there is after the end of the month, for the turns.
-	lookAhead = 2 * time.Hour
+	lookAhead = 50 * time.Minute
 )
 
 // month is a store with the raw samples of the services, and what Plimsoll's rules made of them.
@@ -157,6 +157,19 @@ func (m *month) replay(ctx context.Context, groups []rules.Group) error {
 			return nil
 		},
 	})
+}
+
+// settle moves the month to a store in which everything lies where a server would have it at the end of the month.
+func (m *month) settle(ctx context.Context) error {
+	began := time.Now()
+	settled, err := m.store.Settled(ctx, m.end, store.Options{Retention: 2 * budgetWindow})
+	if err != nil {
+		return err
+	}
+	replayed := m.store
+	m.store = settled
+	fmt.Fprintf(m.opts.talk, "month settled in %.0f s\n", time.Since(began).Seconds())
+	return replayed.Close()
 }
 
 // open returns an engine with rules.

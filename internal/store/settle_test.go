@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSettled(t *testing.T) {
+	s := open(t, "", Options{Replay: 10 * 24 * time.Hour})
+	defer closeStore(t, s)
+	b := s.Batch()
+	series, err := s.Series(Labels{Name: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const end = 5*24*time.Hour + 7*time.Minute
+	for d := time.Duration(0); d <= end+30*time.Minute; d += 10 * time.Minute {
+		v := d.Hours()
+		if d == 24*time.Hour {
+			v = Stale()
+		}
+		if err := b.Add(series, at(d), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	settled, err := s.Settled(context.Background(), at(end), Options{Retention: 30 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore(t, settled)
+	bits := func(points []point) (out []uint64) {
+		for _, p := range points {
+			out = append(out, uint64(p.T), math.Float64bits(p.V))
+		}
+		return out
+	}
+	want := read(t, s, "a")
+	if diff := cmp.Diff(bits(want), bits(read(t, settled, "a"))); diff != "" || len(want) < 700 {
+		t.Errorf("samples differ (-replay +settled):\n%s", diff)
+	}
+	// Blocks lie on multiples of their length since 1970.
+	var lengths []time.Duration
+	for _, block := range settled.db.Blocks() {
+		lengths = append(lengths, time.Duration(block.Meta().MaxTime-block.Meta().MinTime)*time.Millisecond)
+	}
+	var sum, longest time.Duration
+	for _, l := range lengths {
+		sum += l
+		longest = max(longest, l)
+	}
+	if longest != 54*time.Hour || sum != 5*24*time.Hour-2*time.Hour {
+		t.Errorf("the blocks are %v, together %v; want one of 54h, and 118h in all", lengths, sum)
+	}
+	if err := settled.Batch().Commit(); err != nil {
+		t.Error(err)
+	}
+	if _, err := settled.Settled(context.Background(), at(end), Options{}); err == nil {
+		t.Error("a store that is not for replay was settled")
+	}
+}
