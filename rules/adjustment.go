@@ -209,8 +209,8 @@ func (b *bundle) excludedRollups() []Rule {
 		return nil
 	}
 	return []Rule{
-		{Record: seriesEventsExcludedRollup, Expr: b.rollup(seriesEventsExcluded, seriesEventsExcludedRollup)},
-		{Record: seriesBadExcludedRollup, Expr: b.rollup(seriesBadExcluded, seriesBadExcludedRollup)},
+		{Record: seriesEventsExcludedRollup, Expr: b.rollup(b.match(seriesEventsExcluded), seriesEventsExcludedRollup)},
+		{Record: seriesBadExcludedRollup, Expr: b.rollup(b.match(seriesBadExcluded), seriesBadExcludedRollup)},
 	}
 }
 

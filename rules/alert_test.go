@@ -185,7 +185,7 @@ func TestMissedRollupsHeal(t *testing.T) {
 	w.run(r)
 	for _, s := range []string{"events", "bad"} {
 		rolled := w.value("sum_over_time(slo:"+s+":rollup[5h])", 240*time.Minute)
-		want := w.value("sum_over_time(slo:"+s+":inc[5h] offset 1m)", 240*time.Minute)
+		want := w.value("sum_over_time(slo:"+s+":inc[5h] offset 1m) + on (slo) sum_over_time(slo:"+s+":repair[5h] offset 1m)", 240*time.Minute)
 		w.near(s, rolled, want, 1e-6)
 	}
 }

@@ -118,6 +118,7 @@ type counting struct {
 	of      func(sample string) string // from an instant vector; nil takes the value itself
 	offset  time.Duration              // how long ago
 	credits bool                       // the value may go down without having been reset
+	targets string                     // selector of up for which seriesTargets is recorded before; empty if for none
 }
 
 // value returns the count of a selector some time ago.
@@ -176,8 +177,11 @@ func (b *bundle) grown(x *slo.SLO, c counting, p part) string {
 	warm := one(slo.SeriesInfo, x) + " offset " + duration(b.warmup()+c.offset)
 	if p.job {
 		there := []string{p.up}
-		if c.offset > 0 {
+		switch {
+		case c.offset > 0:
 			there[0] += " offset " + duration(c.offset)
+		case p.up == c.targets:
+			there[0] = one(seriesTargets, x)
 		}
 		there = append(there, fmt.Sprintf("%s offset %s == %d", one(slo.SeriesTelemetry, x), duration(ago), slo.TelemetryThere))
 		warm = "(" + warm + " and on () (" + strings.Join(there, " or ") + "))"

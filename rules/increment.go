@@ -20,6 +20,7 @@ type increments struct {
 	signed       bool   // bad = events - good may be negative
 	eventsPeriod bool   // a tick is one event
 	shows        bool   // events is there if and only if telemetry was there at this tick and before
+	targets      string // selector of up of the targets that the counters are scraped from, if they are; only with shows
 }
 
 // sliIncrements returns the increments of x.
@@ -59,7 +60,10 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 	if err != nil {
 		return increments{}, err
 	}
-	out := increments{all: total, events: b.increment(x, counting{}, total), fill: b.presence(total), shows: total.additive}
+	c := counting{targets: b.targets(total)}
+	out := increments{
+		all: total, events: b.increment(x, c, total), fill: b.presence(total), shows: total.additive, targets: c.targets,
+	}
 	what, text, to := "bad", sli.Bad, &out.bad
 	if sli.Good != "" {
 		what, text, to = "good", sli.Good, &out.good
@@ -68,8 +72,23 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 	if err != nil {
 		return increments{}, err
 	}
-	*to = b.increment(x, counting{}, q)
+	*to = b.increment(x, c, q)
 	return out, nil
+}
+
+// targets returns the selector of up of the targets of q, or "" if there is none, more than one, or if rules do not see
+// what the rule before them recorded.
+func (b *bundle) targets(q query) string {
+	first := q.parts[0]
+	for _, p := range q.parts {
+		if !p.job || p.up != first.up {
+			return ""
+		}
+	}
+	if !q.additive || !b.chained() {
+		return ""
+	}
+	return first.up
 }
 
 // latencyIncrements counts observations. Of a classic histogram the bucket of the threshold is exact. Of a native
@@ -97,23 +116,30 @@ func (b *bundle) latencyIncrements(x *slo.SLO, sli *slo.Latency) (increments, er
 			shows: true,
 		}, nil
 	}
-	name, braces, _ := strings.Cut(sli.Histogram, "{")
-	count, err := parseCounter("histogram", name+"_count"+prefixed("{", braces))
+	total, good := latencyCounters(sli)
+	count, err := parseCounter("histogram", total)
 	if err != nil {
 		return increments{}, err
 	}
+	bucket, err := parseCounter("histogram", good)
+	if err != nil {
+		return increments{}, err
+	}
+	c := counting{targets: b.targets(count)}
+	return increments{
+		all: count, events: b.increment(x, c, count), good: b.increment(x, c, bucket),
+		fill: b.presence(count), shows: true, targets: c.targets,
+	}, nil
+}
+
+// latencyCounters returns the counters of all observations of a classic histogram, and of those within the threshold.
+func latencyCounters(sli *slo.Latency) (total, good string) {
+	name, braces, _ := strings.Cut(sli.Histogram, "{")
 	with := "{" + equals("le", sli.Boundary) + "}"
 	if braces != "" {
 		with = "{" + equals("le", sli.Boundary) + "," + braces
 	}
-	bucket, err := parseCounter("histogram", name+"_bucket"+with)
-	if err != nil {
-		return increments{}, err
-	}
-	return increments{
-		all: count, events: b.increment(x, counting{}, count), good: b.increment(x, counting{}, bucket),
-		fill: b.presence(count), shows: true,
-	}, nil
+	return name + "_count" + prefixed("{", braces), name + "_bucket" + with
 }
 
 // prefixed returns p+s unless s is empty.

@@ -33,6 +33,9 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 	if sli, ok := x.SLI.SLI.(*slo.Spend); ok {
 		out = append(out, record(seriesAmount, "vector("+literal(sli.Amount)+")"))
 	}
+	if inc.targets != "" {
+		out = append(out, record(seriesTargets, "max("+inc.targets+")"))
+	}
 	if seen, ok := b.seen(x, &inc); ok {
 		out = append(out, record(seriesEventsSeen, seen))
 	}
@@ -155,6 +158,9 @@ func (b *bundle) telemetry(x *slo.SLO, inc increments) string {
 		expr = "2 * group(" + one(seriesEventsSeen, x) + ")"
 	case !q.parts[0].plain || q.parts[0].sel != q.text && !q.additive:
 		expr = "2 * group(" + q.text + ")"
+	}
+	if inc.targets != "" {
+		return expr + "\nor group(" + one(seriesTargets, x) + " == 1)\nor vector(0)"
 	}
 	for _, p := range q.parts {
 		if p.job {

@@ -14,6 +14,7 @@ import (
 // Series that only the rules themselves read, besides those of package slo.
 const (
 	seriesGoodIncrement = "slo:good:inc"         // good events of one tick, for SLIs that count those
+	seriesTargets       = "slo:targets:up"       // 1 if any target can be reached, 0 if none, absent if there is none
 	seriesEventsSeen    = "slo:events:seen"      // events of one tick, absent without telemetry
 	seriesRawEvents     = "slo:slice_events:inc" // events of one tick, for budgets of time slices
 	seriesRawBad        = "slo:slice_bad:inc"

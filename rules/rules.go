@@ -7,7 +7,9 @@
 // increments of its events and of its bad events since the tick before (slo.SeriesEventsIncrement and
 // slo.SeriesBadIncrement), and its constants. Shared groups serve about 50 SLOs with one query each: they sum
 // increments over windows, which weighs by traffic, and derive burn rates, the budget left, and the alerts.
-// Windows of hours and days read rollups of four minutes of increments; a missed rollup is caught up by the next.
+// Windows above three hours read rollups of four minutes of increments; a missed rollup is caught up by the next. What no
+// evaluation counted, because it was missed or the server was down, is found hourly from the counters themselves and
+// joins the rollups: a repair.
 //
 // Why increments and not rate(): rate and increase drop the first value of every new series and extrapolate, and
 // ratios of them cannot be averaged over time. Every series recorded here is a count or a quotient of counts, and
@@ -121,6 +123,13 @@ func (b *bundle) groups() ([]Group, error) {
 		g := b.group("slo-"+x.Name, b.clock.tick, rules)
 		g.Notes = b.of(x).notes
 		out = append(out, g)
+	}
+	repairs, err := b.repairRules()
+	if err != nil {
+		return nil, err
+	}
+	if len(repairs) > 0 {
+		out = append(out, b.group(b.name+"-repair", repairEvery, repairs))
 	}
 	quick := slices.Concat(b.fastRules(), b.alertRules(fast), b.noDataRules(), b.slothRules(fast))
 	sums, results := b.slowRules(), slices.Concat(b.slowResults(), b.alertRules(slow), b.slothRules(slow))

@@ -9,8 +9,8 @@ import (
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
-// rollupPieces is how many slow intervals one rollup can catch up with: its own and 7 that were missed.
-const rollupPieces = 8
+// rollupReach is how far back a rollup catches up with increments if rollups were missed.
+const rollupReach = 8 * time.Hour
 
 // fastRules sum up the increments over the windows that pages need.
 func (b *bundle) fastRules() []Rule {
@@ -60,8 +60,8 @@ func (b *bundle) burn(badSum, eventsSum, window string) string {
 // the data of its whole range.
 func (b *bundle) slowRules() []Rule {
 	out := []Rule{
-		{Record: seriesEventsRollup, Expr: b.rollup(slo.SeriesEventsIncrement, seriesEventsRollup)},
-		{Record: seriesBadRollup, Expr: b.rollup(slo.SeriesBadIncrement, seriesBadRollup)},
+		{Record: seriesEventsRollup, Expr: b.rollup(b.either(slo.SeriesEventsIncrement, seriesEventsRepair), seriesEventsRollup)},
+		{Record: seriesBadRollup, Expr: b.rollup(b.either(slo.SeriesBadIncrement, seriesBadRepair), seriesBadRollup)},
 	}
 	out = append(out, b.masked().excludedRollups()...)
 	add := func(window string, over func(rollup string) string, past func(inc string) []string) {
@@ -99,19 +99,27 @@ func (b *bundle) periodLabel() string {
 	return b.window.Rolling.String()
 }
 
-// rollup adds up the increments of one slow interval, and those of earlier ones that no rollup holds. It records
-// nothing if the last rollup is younger than a slow interval, so that nothing is counted twice.
-func (b *bundle) rollup(series, into string) string {
-	on := "on (" + b.identity() + ")"
-	var parts []string
-	for i := range time.Duration(rollupPieces) {
-		piece := fmt.Sprintf("sum_over_time(%s%s offset %s)", b.match(series), span(b.clock.slow), duration(i*b.clock.slow+b.clock.lag))
-		if i > 0 {
-			piece += fmt.Sprintf(" unless %s last_over_time(%s[%s])", on, b.match(into), duration(i*b.clock.slow+b.clock.tick))
-		}
-		parts = append(parts, tag(piece, labelPiece, fmt.Sprint(int(i))))
+// either selects two series of the SLOs of b.
+func (b *bundle) either(one, other string) string {
+	return fmt.Sprintf("{__name__=~%q,%s}", one+"|"+other, b.slosMatcher())
+}
+
+// rollup adds up what is selected in one slow interval, and, if the rollup before was missed, what no rollup holds of
+// the time before. It records nothing if the last rollup is younger than a slow interval, so that nothing is counted
+// twice. A rollup holds what is selected from a lag and a slow interval before it to a lag before it.
+func (b *bundle) rollup(selected, into string) string {
+	on, slow := "on ("+b.identity()+")", b.clock.slow
+	before := rollupReach / slow * slow
+	near := "sum_over_time(" + selected + span(slow) + " offset " + duration(b.clock.lag) + ")"
+	far := "sum by (" + b.identity() + ") (\n" + indent(union([]string{
+		tag("sum_over_time("+selected+span(before)+" offset "+duration(slow+b.clock.lag)+")", labelPiece, "held"),
+		tag("-1 * sum_over_time("+b.match(into)+span(before)+" offset "+duration(slow)+")", labelPiece, "rolled up"),
+	}), 2) + "\n)"
+	if b.shape == counts {
+		far = "(" + far + " > 0)"
 	}
-	expr := "sum by (" + b.identity() + ") (\n" + indent(union(parts), 2) + "\n)"
+	far += "\nunless " + on + " last_over_time(" + b.match(into) + "[" + duration(slow+b.clock.tick) + "])"
+	expr := "sum by (" + b.identity() + ") (\n" + indent(union([]string{tag(near, labelPiece, "near"), tag("(\n"+indent(far, 2)+"\n)", labelPiece, "far")}), 2) + "\n)"
 	if b.window.Calendar != "" {
 		expr = "(\n" + indent(expr, 2) + "\n)\n* on () group_left (" + labelPeriod + ")\n  " + b.now
 	}

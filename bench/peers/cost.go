@@ -17,7 +17,8 @@ type set struct {
 	name   string
 	engine *engine.Engine
 	slos   int
-	cycle  time.Duration // after which all groups were evaluated equally often
+	cycle  time.Duration  // after which all groups but hourly ones were evaluated equally often
+	hourly *engine.Engine // the groups that are evaluated once an hour; nil if there are none
 }
 
 // sets returns ours first. The history of Sloth is recorded on the way, and then the month comes to rest in a store
@@ -60,9 +61,10 @@ func (m *month) sets(ctx context.Context, sloth string) ([]*set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rules of %s: %w", x.name, err)
 		}
-		out = append(out, &set{x.name, e, len(m.services), x.cycle})
+		out = append(out, &set{x.name, e, len(m.services), x.cycle, nil})
 	}
-	return out, nil
+	out[0].hourly, err = hourlyOf(m.store, m.services)
+	return out, err
 }
 
 // cost is what rules take, per SLO and tick.
@@ -71,29 +73,51 @@ type cost struct {
 	cpu                    time.Duration
 }
 
-// turn evaluates one cycle from a time on and returns what it took.
+func (c cost) add(other cost, times float64) cost {
+	return cost{
+		samples: c.samples + times*other.samples, cpu: c.cpu + time.Duration(times*float64(other.cpu)),
+		allocs: c.allocs + times*other.allocs, bytes: c.bytes + times*other.bytes,
+	}
+}
+
+// turn evaluates one cycle from a time on, and the hourly groups once, and returns what it took: of the hourly groups
+// the part that falls on the cycle.
 func (s *set) turn(ctx context.Context, from time.Time) (cost, error) {
-	s.engine.ResetStats()
+	var ticks []time.Time
+	for t := from; t.Before(from.Add(s.cycle)); t = t.Add(tick) {
+		ticks = append(ticks, t)
+	}
+	c, err := measured(ctx, s.engine, ticks)
+	if err == nil && s.hourly != nil {
+		var once cost
+		once, err = measured(ctx, s.hourly, []time.Time{from})
+		c = c.add(once, s.cycle.Hours())
+	}
+	if err != nil {
+		return cost{}, fmt.Errorf("rules of %s: %w", s.name, err)
+	}
+	return cost{}.add(c, 1/(float64(s.slos)*float64(s.cycle/tick))), nil
+}
+
+// measured evaluates at some times and returns what it took.
+func measured(ctx context.Context, e *engine.Engine, at []time.Time) (cost, error) {
+	e.ResetStats()
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := processCPU()
-	for t := from; t.Before(from.Add(s.cycle)); t = t.Add(tick) {
-		if _, err := s.engine.EvalAt(ctx, t); err != nil {
-			return cost{}, fmt.Errorf("rules of %s: %w", s.name, err)
+	for _, t := range at {
+		if _, err := e.EvalAt(ctx, t); err != nil {
+			return cost{}, err
 		}
 	}
-	cpu := processCPU() - start
+	c := cost{cpu: processCPU() - start}
 	runtime.ReadMemStats(&after)
-	var samples int64
-	for _, x := range s.engine.Stats() {
-		samples += x.Samples
+	for _, x := range e.Stats() {
+		c.samples += float64(x.Samples)
 	}
-	n := float64(s.slos) * float64(s.cycle/tick)
-	return cost{
-		samples: float64(samples) / n, cpu: time.Duration(float64(cpu) / n),
-		allocs: float64(after.Mallocs-before.Mallocs) / n, bytes: float64(after.TotalAlloc-before.TotalAlloc) / n,
-	}, nil
+	c.allocs, c.bytes = float64(after.Mallocs-before.Mallocs), float64(after.TotalAlloc-before.TotalAlloc)
+	return c, nil
 }
 
 // alternate gives every set its turns, one after the other, and returns the cost of each turn, by set and round. The
@@ -124,10 +148,17 @@ type part struct {
 // parts divides the cost of the last turn by rule, dearest first.
 func (s *set) parts() []part {
 	n := float64(s.slos) * float64(s.cycle/tick)
+	stats := s.engine.Stats()
+	if s.hourly != nil {
+		for _, x := range s.hourly.Stats() {
+			x.Samples, x.Duration = int64(float64(x.Samples)*s.cycle.Hours()), time.Duration(float64(x.Duration)*s.cycle.Hours())
+			stats = append(stats, x)
+		}
+	}
 	var out []part
-	for _, x := range s.engine.Stats() {
+	for _, x := range stats {
 		kind := "slo" // the groups of Plimsoll: one for each SLO, and two that all share
-		for _, shared := range []string{"fast", "slow"} {
+		for _, shared := range []string{"fast", "slow", "repair"} {
 			if strings.HasSuffix(x.Group, "-"+shared) {
 				kind = shared
 			}

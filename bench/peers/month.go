@@ -70,7 +70,7 @@ func (m *month) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plain, recursive := unroll(history(groups))
+	plain, recursive := unroll(history(straight(groups)))
 	for _, g := range plain {
 		for _, r := range g.Rules {
 			if err := m.record(ctx, r.Record, r.Expr, r.Labels, g.Interval, g.QueryOffset); err != nil {

@@ -111,7 +111,10 @@ func TestCopiesAreEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := &set{"plimsoll", e, len(m.services), turnLength}
+	whole := &set{"plimsoll", e, len(m.services), turnLength, nil}
+	if whole.hourly, err = hourlyOf(m.store, m.services); err != nil {
+		t.Fatal(err)
+	}
 	var cost [2]cost
 	for i, s := range []*set{whole, alone} {
 		if cost[i], err = s.turn(ctx, m.end); err != nil {

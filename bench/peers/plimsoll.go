@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/internal/engine"
+	"github.com/plimsoll-slo/plimsoll/internal/store"
 	"github.com/plimsoll-slo/plimsoll/rules"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
@@ -69,6 +71,23 @@ func plimsollFiles(services []string) ([]engine.RuleFile, error) {
 	return out, nil
 }
 
+// hourlyOf returns an engine that evaluates the repairs at every tick.
+func hourlyOf(st *store.Store, services []string) (*engine.Engine, error) {
+	groups, err := plimsollGroups(services)
+	if err != nil {
+		return nil, err
+	}
+	groups = slices.DeleteFunc(groups, func(g rules.Group) bool { return g.Interval != time.Hour })
+	for i := range groups {
+		groups[i].Interval = tick
+	}
+	file, err := historyFile(groups)
+	if err != nil {
+		return nil, err
+	}
+	return open(st, file)
+}
+
 // history returns the groups with the rules only that later evaluations depend on: those that record a series which
 // some rule reads over a range or from the past, and those that these read. All others can be left out of a replay
 // until the last evaluation, and nothing changes.
@@ -108,6 +127,24 @@ func history(groups []rules.Group) []rules.Group {
 		if g.Rules = kept; len(kept) > 0 {
 			out = append(out, g)
 		}
+	}
+	return out
+}
+
+// straight returns the groups with the state of telemetry as the raw series show it. The rules tell it from the events
+// seen, which depend on it a tick before, so that it would have to be replayed tick by tick. It differs in the first
+// tick of a series only, in which nothing is counted either way.
+func straight(groups []rules.Group) []rules.Group {
+	seen := regexp.MustCompile(`slo:events:seen\{slo="([^"]*)"\}`)
+	var out []rules.Group
+	for _, g := range groups {
+		g.Rules = slices.Clone(g.Rules)
+		for i, r := range g.Rules {
+			if r.Record == slo.SeriesTelemetry {
+				g.Rules[i].Expr = seen.ReplaceAllString(r.Expr, `http_requests_total{job="$1"}`)
+			}
+		}
+		out = append(out, g)
 	}
 	return out
 }

@@ -16,7 +16,7 @@ import (
 // recorded at every tick. What is recorded less often goes back the whole month.
 const (
 	rawHistory  = 20 * time.Minute
-	fastHistory = 7 * time.Hour
+	fastHistory = 9 * time.Hour
 )
 
 // scaled is the cost of a number of SLOs.
@@ -88,7 +88,11 @@ func (m *month) copies(ctx context.Context, services []string, n int, until time
 	if err != nil {
 		return nil, nil, errors.Join(err, st.Close())
 	}
-	return &set{"plimsoll", e, len(names), turnLength}, st, nil
+	hourly, err := hourlyOf(st, names)
+	if err != nil {
+		return nil, nil, errors.Join(err, st.Close())
+	}
+	return &set{"plimsoll", e, len(names), turnLength, hourly}, st, nil
 }
 
 // copyService writes the raw series of a service, and what the rules recorded for it, to another store for each of

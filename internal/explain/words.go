@@ -107,7 +107,7 @@ func adjustmentWords(set *slo.Set, x *slo.SLO) []string {
 
 // notes says what the numbers assume.
 func notes(x *slo.SLO) []string {
-	out := []string{"Times assume steady traffic and a clean past; evaluation adds up to one interval."}
+	out := []string{"Times assume steady traffic and a clean past; evaluation adds up to one interval, and 5m where a window over 3h decides."}
 	if x.EventsPerHour == "" {
 		out = append(out, "Declare eventsPerHour to see the budget in events and the expected false pages.")
 	}

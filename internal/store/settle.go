@@ -70,33 +70,42 @@ func (s *Store) writeBlocks(ctx context.Context, dir string, ranges []int64, end
 	return nil
 }
 
+// headStep is how much time is copied at once: less than what a head takes samples behind the newest of all.
+const headStep = int64(30 * time.Minute / time.Millisecond)
+
 // copyHead copies the samples from a time on.
 func (s *Store) copyHead(ctx context.Context, to *Store, from int64) error {
-	querier, err := s.db.Querier(from, s.db.Head().MaxTime())
+	for ; from <= s.db.Head().MaxTime(); from += headStep {
+		if err := s.copyRange(ctx, to, from, from+headStep-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) copyRange(ctx context.Context, to *Store, from, until int64) error {
+	querier, err := s.db.Querier(from, until)
 	if err != nil {
 		return err
 	}
 	defer querier.Close()
 	found := querier.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchRegexp, Name, ".+"))
+	into := to.db.Appender(ctx)
 	for found.Next() {
-		if err := copySeries(to.db.Appender(ctx), found.At()); err != nil {
-			return err
+		series := found.At()
+		samples := series.Iterator(nil)
+		var ref storage.SeriesRef
+		for samples.Next() == chunkenc.ValFloat {
+			t, v := samples.At()
+			if ref, err = into.Append(ref, series.Labels(), t, v); err != nil {
+				return errors.Join(err, into.Rollback())
+			}
 		}
-	}
-	return found.Err()
-}
-
-func copySeries(into storage.Appender, series storage.Series) error {
-	samples := series.Iterator(nil)
-	var ref storage.SeriesRef
-	for samples.Next() == chunkenc.ValFloat {
-		t, v := samples.At()
-		var err error
-		if ref, err = into.Append(ref, series.Labels(), t, v); err != nil {
+		if err := samples.Err(); err != nil {
 			return errors.Join(err, into.Rollback())
 		}
 	}
-	if err := samples.Err(); err != nil {
+	if err := found.Err(); err != nil {
 		return errors.Join(err, into.Rollback())
 	}
 	return into.Commit()

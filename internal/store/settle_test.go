@@ -13,9 +13,13 @@ func TestSettled(t *testing.T) {
 	s := open(t, "", Options{Replay: 10 * 24 * time.Hour})
 	defer closeStore(t, s)
 	b := s.Batch()
-	series, err := s.Series(Labels{Name: "a"})
-	if err != nil {
-		t.Fatal(err)
+	var series []*Series
+	for _, name := range []string{"a", "b"} {
+		x, err := s.Series(Labels{Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		series = append(series, x)
 	}
 	const end = 5*24*time.Hour + 7*time.Minute
 	for d := time.Duration(0); d <= end+30*time.Minute; d += 10 * time.Minute {
@@ -23,8 +27,10 @@ func TestSettled(t *testing.T) {
 		if d == 24*time.Hour {
 			v = Stale()
 		}
-		if err := b.Add(series, at(d), v); err != nil {
-			t.Fatal(err)
+		for _, x := range series {
+			if err := b.Add(x, at(d), v); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := b.Commit(); err != nil {
@@ -41,9 +47,11 @@ func TestSettled(t *testing.T) {
 		}
 		return out
 	}
-	want := read(t, s, "a")
-	if diff := cmp.Diff(bits(want), bits(read(t, settled, "a"))); diff != "" || len(want) < 700 {
-		t.Errorf("samples differ (-replay +settled):\n%s", diff)
+	for _, name := range []string{"a", "b"} {
+		want := read(t, s, name)
+		if diff := cmp.Diff(bits(want), bits(read(t, settled, name))); diff != "" || len(want) < 700 {
+			t.Errorf("samples of %s differ (-replay +settled):\n%s", name, diff)
+		}
 	}
 	// Blocks lie on multiples of their length since 1970.
 	var lengths []time.Duration
