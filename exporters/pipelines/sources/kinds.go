@@ -14,6 +14,7 @@ type Kind struct {
 // Kinds returns every kind of system there is a decoder for, sorted by name.
 func Kinds() []Kind {
 	return []Kind{
+		{"cdevents", CDEvents, nil},
 		{"github", GitHub, signedByGitHub},
 		{"gitlab", GitLab, SignedByGitLab},
 	}
