@@ -93,13 +93,17 @@ func TestSignatures(t *testing.T) {
 		f(false, "a signature with more", on(func(s string) []string { return []string{s + "0000"} }), v.Body, v.Secret)
 		f(false, "an empty signature", on(func(string) []string { return []string{""} }), v.Body, v.Secret)
 		f(false, "a prefix only", on(func(s string) []string { return []string{s[:3]} }), v.Body, v.Secret)
-		f(false, "no prefix", on(func(s string) []string { return []string{strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(s, "sha256="), "v1="), "v1,")} }), v.Body, v.Secret)
+		f(false, "no prefix", on(func(s string) []string {
+			return []string{strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(s, "sha256="), "v1="), "v1,")}
+		}), v.Body, v.Secret)
 		f(false, "another version", on(func(s string) []string { return []string{"v2" + s[2:]} }), v.Body, v.Secret)
 		f(false, "the header twice", on(func(s string) []string { return []string{s, s} }), v.Body, v.Secret)
 		f(false, "a header of another before it", on(func(s string) []string { return []string{strings.ToUpper(s), s} }), v.Body, v.Secret)
 		mac := hmac.New(sha1.New, []byte(v.Secret))
 		mac.Write([]byte(v.Body))
-		f(false, "SHA-1", on(func(s string) []string { return []string{fmt.Sprintf("%s%x", s[:3], mac.Sum(nil)), fmt.Sprintf("sha1=%x", mac.Sum(nil))} }), v.Body, v.Secret)
+		f(false, "SHA-1", on(func(s string) []string {
+			return []string{fmt.Sprintf("%s%x", s[:3], mac.Sum(nil)), fmt.Sprintf("sha1=%x", mac.Sum(nil))}
+		}), v.Body, v.Secret)
 		f(false, "SHA-1 with the right prefix", on(func(string) []string { return []string{fmt.Sprintf("v1=%x", mac.Sum(nil))} }), v.Body, v.Secret)
 	}
 }

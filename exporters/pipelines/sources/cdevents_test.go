@@ -125,8 +125,17 @@ func TestIdentities(t *testing.T) {
 	}
 	seen := map[string]string{}
 	for _, thing := range [][2]string{
-		{"/a", "b/c"}, {"/a/b", "c"}, {"/a%2Fb", "c"}, {"a", "b c"}, {"a", "b  c"}, {"a", "b\nc"}, {"a", strings.Repeat("x", 128)}, {"a", strings.Repeat("x", 129)},
-		{"a", strings.Repeat("x", 10_000)}, {"https://user:hunter2@example.com", "b"}, {"https://example.com/?token=hunter2", "b"},
+		{"/a", "b/c"},
+		{"/a/b", "c"},
+		{"/a%2Fb", "c"},
+		{"a", "b c"},
+		{"a", "b  c"},
+		{"a", "b\nc"},
+		{"a", strings.Repeat("x", 128)},
+		{"a", strings.Repeat("x", 129)},
+		{"a", strings.Repeat("x", 10_000)},
+		{"https://user:hunter2@example.com", "b"},
+		{"https://example.com/?token=hunter2", "b"},
 	} {
 		s := subject(thing[0], thing[1])
 		if other, found := seen[s]; found || len(s) > 600 || strings.Contains(s, "hunter2") {

@@ -92,7 +92,7 @@ func gitlabProject(page string) (instance, path string) {
 		return "", ""
 	}
 	path, _, _ = strings.Cut(strings.Trim(u.Path, "/"), "/-/")
-	return event.Clean(u.Host), path
+	return ident(u.Host), path
 }
 
 // at returns when the pipeline came to its state. A hook does not say when a pipeline began to run; the last change of
