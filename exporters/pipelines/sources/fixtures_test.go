@@ -80,12 +80,6 @@ func headerOf(t testing.TB, kind string, body []byte) http.Header {
 				header.Set("X-GitHub-Event", name)
 			}
 		}
-	case "tekton":
-		for _, name := range []string{"pipelineRun", "taskRun"} {
-			if fields[name] != nil {
-				header.Set("Ce-Type", "dev.tekton.event."+strings.ToLower(name)+".unknown.v1")
-			}
-		}
 	}
 	return header
 }

@@ -17,5 +17,6 @@ func Kinds() []Kind {
 		{"cdevents", CDEvents, nil},
 		{"github", GitHub, signedByGitHub},
 		{"gitlab", GitLab, SignedByGitLab},
+		{"tekton", Tekton, nil},
 	}
 }
