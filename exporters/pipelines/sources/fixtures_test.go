@@ -42,11 +42,16 @@ func record(decode func([]byte, time.Time) ([]event.Event, error)) sources.Decod
 
 // histories are the tables of REST records, by file name, with the decoder of one record.
 var histories = map[string]func([]byte, time.Time) ([]event.Event, error){
-	"gitlab/pipelines":        sources.GitLabPipeline,
-	"gitlab/pipeline_details": sources.GitLabPipeline,
-	"gitlab/jobs":             sources.GitLabJob,
-	"gitlab/bridges":          sources.GitLabJob,
-	"gitlab/deployments":      sources.GitLabDeployment,
+	"gitlab/pipelines":           sources.GitLabPipeline,
+	"gitlab/pipeline_details":    sources.GitLabPipeline,
+	"gitlab/jobs":                sources.GitLabJob,
+	"gitlab/bridges":             sources.GitLabJob,
+	"gitlab/deployments":         sources.GitLabDeployment,
+	"jenkins/builds":             sources.JenkinsBuild,
+	"jenkins/builds_multibranch": sources.JenkinsBuild,
+	"jenkins/stages":             sources.JenkinsStage,
+	"circleci/jobs":              sources.CircleCIJob,
+	"circleci/workflows":         sources.CircleCIWorkflow,
 }
 
 // deliveries returns the webhook bodies of one kind of system.

@@ -71,12 +71,15 @@ func latest(times ...stamp) (last time.Time) {
 // repositoryOf returns owner and name of the repository at an address: https://host/owner/name.git, or
 // git@host:owner/name.git as git writes it.
 func repositoryOf(address string) (owner, name string) {
-	path := address
-	if u, err := url.Parse(address); err == nil && u.Host != "" {
+	path := ""
+	u, err := url.Parse(address)
+	user, after, scp := strings.Cut(address, ":")
+	switch {
+	case err == nil && u.Host != "":
 		path = u.Path
-	} else if _, after, found := strings.Cut(address, ":"); found {
+	case scp && strings.Contains(user, "@") && !strings.ContainsAny(after, "@:"):
 		path = after
-	}
+	} // or it is no address, and might be a password
 	return pipelines.Split(strings.TrimSuffix(strings.Trim(path, "/"), ".git"))
 }
 

@@ -14,9 +14,13 @@ type Kind struct {
 // Kinds returns every kind of system there is a decoder for, sorted by name.
 func Kinds() []Kind {
 	return []Kind{
+		{"argocd", ArgoCD, nil},
+		{"azuredevops", AzureDevOps, nil},
 		{"cdevents", CDEvents, nil},
+		{"circleci", CircleCI, SignedByCircleCI},
 		{"github", GitHub, signedByGitHub},
 		{"gitlab", GitLab, SignedByGitLab},
+		{"jenkins", Jenkins, nil},
 		{"tekton", Tekton, nil},
 	}
 }
