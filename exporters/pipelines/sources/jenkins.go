@@ -27,6 +27,7 @@ type jenkinsBuild struct {
 	branch        string
 	trigger       string
 	multibranch   bool // the job is called after a branch
+	timeout       bool // it was aborted because it took too long
 }
 
 // Jenkins returns the events of one delivery of Jenkins' notification plugin, as Decoder says: one run. The phases
@@ -120,6 +121,7 @@ func JenkinsBuild(record []byte, observed time.Time) ([]event.Event, error) {
 	for _, action := range d.Actions {
 		for _, cause := range action.Causes {
 			b.trigger = cmp.Or(b.trigger, jenkinsTrigger(cause.Class))
+			b.timeout = b.timeout || strings.HasSuffix(cause.Class, "$ExceededTimeout")
 			b.multibranch = b.multibranch || strings.HasPrefix(cause.Class, "jenkins.branch.")
 		}
 		for _, remote := range action.Remotes {
@@ -159,6 +161,9 @@ func (b jenkinsBuild) run(exact bool, observed time.Time) (r pipelines.Run, err 
 	if b.state == pipelines.Finished {
 		var unmapped string
 		r.Result, r.Raw, unmapped = jenkinsResult(b.status)
+		if b.timeout && r.Result == pipelines.Cancellation {
+			r.Result = pipelines.Timeout
+		}
 		r.Unmapped = cmp.Or(r.Unmapped, unmapped)
 		r.Duration, r.Timed = b.duration()
 	}
