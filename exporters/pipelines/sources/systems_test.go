@@ -47,50 +47,6 @@ func TestOneFact(t *testing.T) {
 	f("tekton with another id", hook(t, sources.Tekton, "tekton/pipelinerun_failed.json", nil), again)
 }
 
-// word is a row of the tables of words in docs/sources.md.
-type word struct{ kind, file, place, status, result string }
-
-func TestResults(t *testing.T) {
-	for _, w := range []word{
-		{"jenkins", "notification_completed", "build.status", "SUCCESS", "success"},
-		{"jenkins", "notification_completed", "build.status", "UNSTABLE", "failure"},
-		{"jenkins", "notification_completed", "build.status", "FAILURE", "failure"},
-		{"jenkins", "notification_completed", "build.status", "ABORTED", "cancellation"},
-		{"jenkins", "notification_completed", "build.status", "NOT_BUILT", "skip"},
-		{"circleci", "workflow_success", "workflow.status", "success", "success"},
-		{"circleci", "workflow_success", "workflow.status", "failed", "failure"},
-		{"circleci", "workflow_success", "workflow.status", "error", "error"},
-		{"circleci", "workflow_success", "workflow.status", "unauthorized", "error"},
-		{"circleci", "workflow_success", "workflow.status", "canceled", "cancellation"},
-		{"circleci", "workflow_success", "workflow.status", "not_run", "skip"},
-		{"circleci", "job_failed", "job.status", "infrastructure_fail", "error"},
-		{"circleci", "job_failed", "job.status", "timedout", "timeout"},
-		{"azuredevops", "build_succeeded", "resource.result", "succeeded", "success"},
-		{"azuredevops", "build_succeeded", "resource.result", "partiallySucceeded", "success"},
-		{"azuredevops", "build_succeeded", "resource.result", "failed", "failure"},
-		{"azuredevops", "build_succeeded", "resource.result", "canceled", "cancellation"},
-		{"gitlab", "pipeline", "object_attributes.status", "success", "success"},
-		{"gitlab", "pipeline", "object_attributes.status", "failed", "failure"},
-		{"gitlab", "pipeline", "object_attributes.status", "canceled", "cancellation"},
-		{"gitlab", "pipeline", "object_attributes.status", "skipped", "skip"},
-		{"cdevents", "pipelinerun_finished", "subject.content.outcome", "success", "success"},
-		{"cdevents", "pipelinerun_finished", "subject.content.outcome", "failure", "failure"},
-		{"cdevents", "pipelinerun_finished", "subject.content.outcome", "error", "error"},
-		{"cdevents", "pipelinerun_finished", "subject.content.outcome", "cancel", "cancellation"},
-	} {
-		var decode sources.Decoder
-		for _, kind := range sources.Kinds() {
-			if kind.Name == w.kind {
-				decode = kind.Decode
-			}
-		}
-		e := hook(t, decode, w.kind+"/"+w.file+".json", map[string]any{w.place: w.status})[0]
-		if got := e.Attrs.Text(event.Result) + e.Attrs.Text(event.TaskResult); got != w.result {
-			t.Errorf("%s %s: %q, want %q", w.kind, w.status, got, w.result)
-		}
-	}
-}
-
 func TestTektonReasons(t *testing.T) {
 	f := func(status, reason, name, want string) {
 		t.Helper()
