@@ -270,3 +270,41 @@ func FuzzKinds(f *testing.F) {
 		}
 	})
 }
+
+// TestHostileHeaders: what stands in a header may be anything, too.
+func TestHostileHeaders(t *testing.T) {
+	for _, kind := range sources.Kinds() {
+		for _, f := range deliveries(t, kind) {
+			for _, name := range []string{"Ce-Id", "Ce-Source", "Ce-Type", "Ce-Time", "Content-Type", "X-Gitlab-Event", "X-GitHub-Event"} {
+				for _, text := range []string{"", "\n\x00", "\xff\xfe", strings.Repeat("x", 10_000), "application/cloudevents+json", "Push Hook", "dev.cdevents.x.y", canary} {
+					one := f
+					one.header = f.header.Clone()
+					one.header.Set(name, text)
+					check(t, name, one, f.body)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkKinds(b *testing.B) {
+	for _, kind := range sources.Kinds() {
+		b.Run(kind.Name, func(b *testing.B) {
+			all := deliveries(b, kind)
+			size := 0
+			for _, f := range all {
+				size += len(f.body)
+			}
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, f := range all {
+					if _, err := f.decode(f.header, f.body, observed); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(all)), "ns/delivery")
+		})
+	}
+}
