@@ -46,11 +46,12 @@ func TestCloudEventModes(t *testing.T) {
 	f("structured", 1, structured, whole)
 	f("structured, said to be JSON", 1, binary, whole)
 	f("structured, context in the envelope only", 1, structured, fmt.Sprintf(envelope, `"data":{"subject"`+subject))
+	f("bare, said to be structured", 1, structured, body)
 	f("structured, base64", 1, structured, fmt.Sprintf(envelope, `"data_base64":"`+base64.StdEncoding.EncodeToString([]byte(body))+`"`))
 	batch := http.Header{"Content-Type": {"application/cloudevents-batch+json"}}
 	f("batch", 4, batch, "["+whole+`,{"broken":1},17,`+whole+"]")
 
-	for _, bad := range []string{"", "[]", "17", "null", "[", `{"data":17}`, `{"data_base64":"&&&"}`, `{"context":{"type":"dev.cdevents.pipelinerun.finished.0.3.0"}}`} {
+	for _, bad := range []string{"", "[]", "[1" + strings.Repeat(",1", 1000) + "]", "17", "null", "[", `{"data":17}`, `{"data_base64":"&&&"}`, `{"context":{"type":"dev.cdevents.pipelinerun.finished.0.3.0"}}`} {
 		if got, err := sources.CDEvents(structured, []byte(bad), observed); err == nil {
 			t.Errorf("%q: %v", bad, got)
 		}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
@@ -24,6 +23,9 @@ type cloudEvent struct {
 	Base64 string          `json:"data_base64"`
 }
 
+// maxBatch bounds the events of one request. An element of a batch can be two bytes, the event it becomes is hundreds.
+const maxBatch = 1000
+
 // cloudEvents returns the events of one HTTP request: a batch, an envelope (structured mode), or a body that is the
 // data itself with the rest in ce- headers (binary mode) or nowhere. It goes by the body more than by Content-Type,
 // which senders get wrong. Source: CloudEvents 1.0.2, HTTP protocol binding and JSON event format.
@@ -34,12 +36,12 @@ func cloudEvents(header http.Header, body []byte) ([]cloudEvent, error) {
 		if _, err := unmarshal(body, &batch); err != nil {
 			return nil, err
 		}
+		if len(batch) == 0 || len(batch) > maxBatch {
+			return nil, fmt.Errorf("a batch of %d events, want 1 to %d", len(batch), maxBatch)
+		}
 		events := make([]cloudEvent, len(batch))
 		for i, one := range batch {
 			events[i] = envelope(one)
-		}
-		if len(events) == 0 {
-			return nil, errors.New("an empty batch")
 		}
 		return events, nil
 	}
@@ -47,7 +49,7 @@ func cloudEvents(header http.Header, body []byte) ([]cloudEvent, error) {
 	if exact, err := unmarshal(body, &object); err != nil || !exact || object == nil {
 		return nil, errors.New("not a JSON object")
 	}
-	if object["data"] != nil || object["data_base64"] != nil || strings.HasPrefix(header.Get("Content-Type"), "application/cloudevents") {
+	if object["data"] != nil || object["data_base64"] != nil {
 		return []cloudEvent{envelope(body)}, nil
 	}
 	e := cloudEvent{ID: header.Get("Ce-Id"), Source: header.Get("Ce-Source"), Type: header.Get("Ce-Type"), Data: body}

@@ -72,6 +72,9 @@ func (d mapped) decode(_ http.Header, body []byte, observed time.Time) ([]event.
 		}
 	}
 	r := &reading{mapped: d, document: document, observed: observed}
+	if d.fact == "commit" {
+		return r.commit()
+	}
 	id := r.text("id")
 	if id == "" {
 		return nil, fmt.Errorf("decode %s delivery: %w", d.source, errors.New("no id"))
@@ -241,6 +244,21 @@ func (r *reading) deployment(id, meaning string) pipelines.Deployment {
 	}
 	d.Origin = r.origin(id, state)
 	return d
+}
+
+// commit returns a commit; what identifies it is the repository and its id.
+func (r *reading) commit() ([]event.Event, error) {
+	repository := r.text("repository")
+	c := pipelines.Commit{Revision: commitID(r.text("revision")), Base: commitID(r.text("base"))}
+	if c.Revision == "" || repository == "" {
+		return nil, fmt.Errorf("decode %s delivery: %w", r.source, errors.New("no commit id or repository"))
+	}
+	c.Owner, c.Repository = pipelines.Split(repository)
+	at, committed := cmp.Or(r.time("time"), r.observed), r.time("committed")
+	c.Origin = origin(r.source, fmt.Sprintf("js/%s/commit/%s/%s", r.source, ident(repository), c.Revision), "pushed", at, r.observed)
+	c.Committed = cmp.Or(began(committed, r.observed), c.Time)
+	c.Unmapped = cmp.Or(r.unmapped, c.Unmapped)
+	return []event.Event{c.Event()}, nil
 }
 
 // oneOf returns the word if it is one of words, otherwise the last of them.

@@ -15,7 +15,7 @@ import (
 type Mapping struct {
 	// Source is the word that events of the system carry: lower-case letters, digits, _ and -.
 	Source string `mapstructure:"source"`
-	// Fact is what a delivery is about: run, task or deployment.
+	// Fact is what a delivery is about: run, task, deployment or commit.
 	Fact string `mapstructure:"fact"`
 	// Match are places and the text that must be there; a delivery where it is not is event.Unused.
 	Match map[string]string `mapstructure:"match"`
@@ -23,7 +23,7 @@ type Mapping struct {
 	// See mappingFields for the names.
 	Fields map[string]string `mapstructure:"fields"`
 	// Statuses has, for each status of the system, in any case, what it means: pending, waiting, executing, success,
-	// failure, error, timeout, cancellation, skip, or ignore.
+	// failure, error, timeout, cancellation, skip, or ignore. A commit has none.
 	Statuses map[string]string `mapstructure:"statuses"`
 	// Times are the forms of times, tried in this order: rfc3339, unix, unix_ms, or a layout of Go's time package.
 	// Without any, rfc3339.
@@ -47,6 +47,7 @@ var mappingFields = map[string]map[string]bool{
 		"id": true, "status": true, "environment": true, "service": false, "repository": false, "time": false, "start": false,
 		"tier": false, "rollback": false, "revision": false,
 	},
+	"commit": {"revision": true, "repository": true, "base": false, "committed": false, "time": false},
 }
 
 var meanings = []string{
@@ -93,8 +94,8 @@ func (m Mapping) Validate() error {
 func (m Mapping) validateWords() (wrong []error) {
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	folded := map[string]bool{}
-	if len(m.Statuses) == 0 {
-		add("statuses: want at least one")
+	if (len(m.Statuses) == 0) != (m.Fact == "commit") {
+		add("statuses: want at least one, but none for a commit")
 	}
 	for _, status := range slices.Sorted(maps.Keys(m.Statuses)) {
 		if !slices.Contains(meanings, m.Statuses[status]) {

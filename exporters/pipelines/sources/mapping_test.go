@@ -147,6 +147,28 @@ func TestMappingOtherFacts(t *testing.T) {
 	f("bad", "somewhere", "unheard of", false, "failed", "somewhere", "", "", "pay")
 }
 
+func TestMappingCommit(t *testing.T) {
+	m := sources.Mapping{Source: "hammer", Fact: "commit", Fields: map[string]string{
+		"revision": "/push/changes/0/new", "base": "/push/changes/0/old", "repository": "/repo", "committed": "/at",
+	}}
+	const old, id = "95790bf891e76fee5e1747ab589903a6a1f80f22", "da1560886d4f094c3e6c9ef40349f7d38b5d27d7"
+	body := `{"repo":"acme/pay","at":"2023-10-04T08:15:00Z","push":{"changes":[{"old":"` + old + `","new":"` + id + `"}]}}`
+	e := mappedEvent(t, m, body, nil)
+	got := append(pick(e, event.Revision, event.BaseRevision, event.RepositoryOwner, event.Repository, event.Unmapped), e.Attrs.Integer(event.CommitTime), e.Subject)
+	if diff := cmp.Diff([]any{id, old, "acme", "pay", "", int64(1696407300), "js/hammer/commit/acme%2Fpay/" + id}, got); diff != "" {
+		t.Error(diff)
+	}
+	if events, err := decoderOf(t, m)(nil, []byte(`{"repo":"acme/pay","push":{"changes":[]}}`), observed); err == nil {
+		t.Errorf("no commit id: %v", events)
+	}
+	f := fixture{"mapping", nil, []byte(body), decoderOf(t, m)}
+	mutate(t, f, map[string]bool{}, func(p place, with func(any) []byte) {
+		for _, value := range hostile {
+			check(t, p.path, f, with(value))
+		}
+	})
+}
+
 func TestMappingValidate(t *testing.T) {
 	err := sources.Mapping{
 		Source: "Not a word", Fact: "run", Match: map[string]string{"kind": "x"},
@@ -181,9 +203,9 @@ func TestMappingValidate(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", m, err, want)
 		}
 	}
-	f(sources.Mapping{}, `fact "": want one of deployment, run, task`)
+	f(sources.Mapping{}, `fact "": want one of commit, deployment, run, task`)
 	f(sources.Mapping{Source: "github", Fact: "run"}, `source "github": there is a decoder for it`)
-	f(sources.Mapping{}, "statuses: want at least one")
+	f(sources.Mapping{}, "statuses: want at least one, but none for a commit")
 	if err := runMapping().Validate(); err != nil {
 		t.Error(err)
 	}
