@@ -145,7 +145,7 @@ func (w circleWorkflow) run(exact bool, observed time.Time) (r pipelines.Run, er
 	if w.ID == "" || w.PipelineID == "" {
 		return r, errors.New("decode circleci workflow: no id of the workflow or the pipeline")
 	}
-	state, result, unmapped := circleStatus(w.Status)
+	state, result, unmapped := circleStatus(w.Status, w.Stopped)
 	created, stopped := w.Created.Truncate(time.Second), w.Stopped.Truncate(time.Second)
 	at := created
 	if state == pipelines.Finished && !stopped.IsZero() {
@@ -157,6 +157,9 @@ func (w circleWorkflow) run(exact bool, observed time.Time) (r pipelines.Run, er
 		ID:     event.Clean(w.ID), State: state, Result: result, Start: began(created, observed), Waiting: event.Word(w.Status) == "on_hold",
 	}
 	r.Pipeline.Name = event.Clean(w.Name)
+	if unmapped == "conclusion" {
+		r.Raw = "unknown"
+	}
 	if state == pipelines.Finished {
 		r.Duration, r.Timed = between(created, stopped)
 	}
@@ -168,7 +171,7 @@ func (j circleJob) task(exact bool, observed time.Time) (t pipelines.Task, err e
 	if j.ID == "" {
 		return t, errors.New("decode circleci job: no id")
 	}
-	state, result, unmapped := circleStatus(j.Status)
+	state, result, unmapped := circleStatus(j.Status, j.Stopped)
 	at := cmp.Or(j.Started.Time, j.Created.Time)
 	if state == pipelines.Finished {
 		at = cmp.Or(j.Stopped.Time, at)
@@ -183,12 +186,15 @@ func (j circleJob) task(exact bool, observed time.Time) (t pipelines.Task, err e
 	if state == pipelines.Finished {
 		t.Duration, t.Timed = between(j.Started.Time, j.Stopped.Time)
 	}
+	if unmapped == "conclusion" {
+		t.Raw = "unknown"
+	}
 	t.Unmapped = cmp.Or(t.Unmapped, unmapped, inexact(exact))
 	return t, nil
 }
 
-// circleStatus maps the status of a workflow or a job. Source: CircleCI API v2.
-func circleStatus(status string) (s pipelines.State, result, unmapped string) {
+// circleStatus maps the status of a workflow or a job that stopped then, if it did. Source: CircleCI API v2.
+func circleStatus(status string, stopped stamp) (s pipelines.State, result, unmapped string) {
 	switch event.Word(status) {
 	case "queued", "not_running", "on_hold", "blocked":
 		return pipelines.Pending, "", ""
@@ -206,6 +212,9 @@ func circleStatus(status string) (s pipelines.State, result, unmapped string) {
 		return pipelines.Finished, pipelines.Cancellation, ""
 	case "not_run":
 		return pipelines.Finished, pipelines.Skip, ""
+	}
+	if !stopped.IsZero() {
+		return pipelines.Finished, "", "conclusion"
 	}
 	return pipelines.Pending, "", "status"
 }

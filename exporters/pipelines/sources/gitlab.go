@@ -135,6 +135,9 @@ func (p gitlabPipeline) setState(r *pipelines.Run) {
 		r.State, r.Result = pipelines.Finished, pipelines.Skip
 	default:
 		r.State, r.Unmapped = pipelines.Pending, "status"
+		if !p.Finished.IsZero() {
+			r.State, r.Raw, r.Unmapped = pipelines.Finished, "unknown", "conclusion"
+		}
 	}
 }
 

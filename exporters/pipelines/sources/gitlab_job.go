@@ -138,6 +138,9 @@ func (b gitlabBuild) setState(t *pipelines.Task) {
 		t.State, t.Result = pipelines.Finished, pipelines.Skip
 	default:
 		t.State, t.Unmapped = pipelines.Pending, "status"
+		if !b.Finished.IsZero() {
+			t.State, t.Raw, t.Unmapped = pipelines.Finished, "unknown", "conclusion"
+		}
 	}
 }
 

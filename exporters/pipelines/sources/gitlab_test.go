@@ -62,7 +62,11 @@ func TestGitLabPipelineStatus(t *testing.T) {
 	f("failed", event.RunFinished, "failure", "", false)
 	f("canceled", event.RunFinished, "cancellation", "", false)
 	f("skipped", event.RunFinished, "skip", "", false)
-	f("dreaming", event.RunQueued, "", "status", false)
+	f("dreaming", event.RunFinished, "", "conclusion", false)
+	e := hook(t, sources.GitLab, "gitlab/pipeline.json", map[string]any{"object_attributes.status": "dreaming", "object_attributes.finished_at": nil})[0]
+	if e.Name != event.RunQueued || e.Attrs.Text(event.Unmapped) != "status" {
+		t.Errorf("a status that is not known, of a pipeline that goes on: %v", e)
+	}
 }
 
 func TestGitLabFailures(t *testing.T) {

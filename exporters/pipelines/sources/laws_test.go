@@ -271,6 +271,30 @@ func FuzzKinds(f *testing.F) {
 	})
 }
 
+// TestHostileEverywhere puts one value into every place at once.
+func TestHostileEverywhere(t *testing.T) {
+	for _, f := range everything(t) {
+		for _, value := range hostile {
+			var root any
+			if err := json.Unmarshal(f.body, &root); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range places("", root, func(v any) { root = v }) {
+				if p.leaf {
+					p.set(value)
+				}
+			}
+			body, err := json.Marshal(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(body) < 1<<17 { // else it is the size that is hostile
+				check(t, "everywhere", f, body)
+			}
+		}
+	}
+}
+
 // TestHostileHeaders: what stands in a header may be anything, too.
 func TestHostileHeaders(t *testing.T) {
 	for _, kind := range sources.Kinds() {

@@ -110,3 +110,18 @@ func TestRepositories(t *testing.T) {
 	f("hunter2", "", "")
 	f("", "", "")
 }
+
+// TestCircleCIUnknown: what has stopped is finished, whatever the word for it.
+func TestCircleCIUnknown(t *testing.T) {
+	f := func(values map[string]any, name, unmapped string) {
+		t.Helper()
+		e := hook(t, sources.CircleCI, "circleci/workflow_success.json", values)[0]
+		if e.Name != name || e.Attrs.Text(event.Unmapped) != unmapped || e.Attrs.Text(event.Result) != "" {
+			t.Errorf("%v: %v", values, e)
+		}
+	}
+	f(map[string]any{"workflow.status": "dream"}, event.RunFinished, "conclusion")
+	f(map[string]any{"workflow.status": "dream", "workflow.stopped_at": nil}, event.RunQueued, "status")
+	f(map[string]any{"workflow.status": "failing", "workflow.stopped_at": nil}, event.RunStarted, "")
+	f(map[string]any{"workflow.status": "on_hold", "workflow.stopped_at": nil}, event.RunQueued, "")
+}
