@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +32,12 @@ func signedByGitHub(secrets []string, header http.Header, body []byte, _ time.Ti
 // standardKey begins the secrets of Standard Webhooks.
 const standardKey = "whsec_"
 
-// SignedByGitLab is an Authentic: a delivery with a webhook-signature header must be signed as SignedByStandard says,
-// with a signing token of GitLab, which begins with whsec_; any other must carry a secret token, which does not, in
-// X-Gitlab-Token.
+// SignedByGitLab is an Authentic. If among secrets is a signing token of GitLab, which begins with whsec_, a delivery
+// that has a webhook-signature must be signed with one as SignedByStandard says; any other must carry a secret token,
+// which does not begin so, in X-Gitlab-Token.
 func SignedByGitLab(secrets []string, header http.Header, body []byte, now time.Time) bool {
-	if len(header.Values("webhook-signature")) > 0 {
+	keyed := slices.ContainsFunc(secrets, func(s string) bool { return strings.HasPrefix(s, standardKey) })
+	if keyed && len(header.Values("webhook-signature")) > 0 {
 		return SignedByStandard(secrets, header, body, now)
 	}
 	token, ok := only(header, "X-Gitlab-Token")

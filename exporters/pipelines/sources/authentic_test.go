@@ -189,6 +189,7 @@ func TestGitLabToken(t *testing.T) {
 	both := token("a long secret token")
 	both.Set("webhook-signature", "v1,AAAA")
 	f(false, both, "a long secret token", key) // a bad signature is not mended by a token
+	f(true, both, "a long secret token")       // there is no key to check it with
 }
 
 func TestBearer(t *testing.T) {

@@ -33,9 +33,9 @@ func TestOneFact(t *testing.T) {
 	f("jenkins phases", finalized, hook(t, sources.Jenkins, "jenkins/notification_completed.json", nil))
 	f("jenkins REST", finalized, records(sources.JenkinsBuild, `{"url":"https://ci.example.com/jenkins/job/acme/job/pay/18/","number":18,"result":"SUCCESS","timestamp":1696406911000,"duration":390000}`))
 	f("circleci REST", hook(t, sources.CircleCI, "circleci/workflow_success.json", nil), records(sources.CircleCIWorkflow,
-		`{"id":"fda08377-fe7e-46b1-8992-3a7aaecac9c3","name":"build-test-deploy","pipeline_id":"1285fe1d-d3a6-44fc-8886-8979558254c4","project_slug":"gh/acme/pay","status":"success","created_at":"2023-10-04T08:15:00Z","stopped_at":"2023-10-04T08:21:31Z"}`))
+		`{"id":"10000000-0000-4000-8000-000000000005","name":"build-test-deploy","pipeline_id":"10000000-0000-4000-8000-000000000006","project_slug":"gh/acme/pay","status":"success","created_at":"2023-10-04T08:15:00Z","stopped_at":"2023-10-04T08:21:31Z"}`))
 	f("circleci job", hook(t, sources.CircleCI, "circleci/job_failed.json", nil), records(sources.CircleCIJob,
-		`{"id":"8bd71c28-4969-3677-8940-3e3a61c46660","name":"test","status":"failed","started_at":"2023-10-04T08:15:06Z","stopped_at":"2023-10-04T08:16:04Z"}`))
+		`{"id":"10000000-0000-4000-8000-000000000008","name":"test","status":"failed","started_at":"2023-10-04T08:15:06Z","stopped_at":"2023-10-04T08:16:04Z"}`))
 	f("argocd resource", hook(t, sources.ArgoCD, "argocd/notification_healthy.json", nil), hook(t, sources.ArgoCD, "argocd/application.json", nil))
 	f("azure devops", hook(t, sources.AzureDevOps, "azuredevops/build_succeeded.json", nil), hook(t, sources.AzureDevOps, "azuredevops/run_completed.json", nil))
 	body := exportertest.Read(t, "testdata/tekton/pipelinerun_failed.json")
