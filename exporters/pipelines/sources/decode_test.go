@@ -50,16 +50,6 @@ func TestDecodeGitHubPayloads(t *testing.T) {
 	exportertest.Golden(t, *update, "testdata/github.golden", exportertest.Lines(t, all))
 }
 
-func TestDecodeHistory(t *testing.T) {
-	for _, name := range []string{"pipelines", "pipeline_details"} {
-		events, err := sources.History(exportertest.Read(t, "testdata/gitlab/"+name+".csv"), observed, sources.GitLabPipeline)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		exportertest.Golden(t, *update, "testdata/gitlab_"+name+".golden", exportertest.Lines(t, events))
-	}
-}
-
 // payload is a workflow_run delivery with fields of workflow_run replaced.
 func payload(t testing.TB, set map[string]any) []byte {
 	t.Helper()

@@ -14,7 +14,7 @@ import (
 
 // History returns the events of a CI history, in the order of the file: a table in CSV with a heading, whose
 // column "data" holds one REST record a row, as Apache DevLake keeps what it collected in its raw tables. decode reads
-// one record: GitHubRun or GitLabPipeline. A row that decode can not read becomes an event.Unused; the
+// one record, as GitHubRun or JenkinsBuild. A row that decode can not read becomes an event.Unused; the
 // error is for a file that is not such a table.
 func History(table []byte, observed time.Time, decode func([]byte, time.Time) ([]event.Event, error)) ([]event.Event, error) {
 	rows := csv.NewReader(bytes.NewReader(table))

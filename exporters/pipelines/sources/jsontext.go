@@ -25,18 +25,32 @@ func unmarshal(body []byte, v any) (exact bool, err error) {
 // stamp is a time as providers write it. Whatever can not be read is the zero time.
 type stamp struct{ time.Time }
 
-// UnmarshalJSON reads RFC 3339 and GitLab's "2006-01-02 15:04:05 UTC". It never fails.
+// UnmarshalJSON reads a text as parse does. It never fails.
 func (s *stamp) UnmarshalJSON(b []byte) error {
-	s.Time = time.Time{}
 	text, err := strconv.Unquote(string(b))
 	if err != nil {
-		return nil
+		text = ""
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05 UTC"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			s.Time = t.UTC()
-			return nil
+	s.parse(text)
+	return nil
+}
+
+// parse reads RFC 3339 and GitLab's "2006-01-02 15:04:05 UTC" and "2006-01-02 15:04:05 +0200".
+func (s *stamp) parse(text string) {
+	s.Time = time.Time{}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05 UTC", "2006-01-02 15:04:05 -0700"} {
+		t, err := time.Parse(layout, text)
+		if t = t.UTC(); err == nil && t.Year() <= 9999 { // the end of year 9999 in the west is not
+			s.Time = t
+			return
 		}
 	}
-	return nil
+}
+
+// inexact returns the word of event.Unmapped for a body with a field of an unexpected type.
+func inexact(exact bool) string {
+	if exact {
+		return ""
+	}
+	return "type"
 }
