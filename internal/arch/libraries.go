@@ -41,6 +41,7 @@ var libraries = []library{
 	{"github.com/open-telemetry/opentelemetry-collector-contrib", []string{"collector", "collector/gateway"}},
 	{"go.opentelemetry.io/otel", []string{"collector/..."}},
 	{"go.uber.org/zap", []string{"collector/..."}},
+	{"golang.org/x/time", []string{"collector/..."}},
 	{"go.uber.org/multierr", []string{"collector/..."}},
 }
 

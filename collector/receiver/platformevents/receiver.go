@@ -91,11 +91,15 @@ func (r *eventsReceiver) close() error {
 
 // serve begins to take deliveries.
 func (r *eventsReceiver) serve(ctx context.Context, host component.Host) error {
-	listener, err := r.cfg.ToListener(ctx)
+	mux, err := r.mux()
 	if err != nil {
 		return err
 	}
-	if r.server, err = r.cfg.ToServer(ctx, host.GetExtensions(), r.set.TelemetrySettings, r.mux()); err != nil {
+	listener, err := r.cfg.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if r.server, err = r.cfg.ToServer(ctx, host.GetExtensions(), r.set.TelemetrySettings, mux); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	r.tasks.Go(func() {
