@@ -86,7 +86,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		answer(w, http.StatusServiceUnavailable)
 		return
 	}
-	answer(w, consumeStatus(r.passChanges(req.Context())))
+	answer(w, consumeStatus(r.passOn(req.Context(), events)))
 }
 
 // admit returns the body of a delivery that is authentic and within the limits, or why it is not and what to answer.

@@ -15,16 +15,26 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/plimsoll-slo/plimsoll/collector/internal/otlp"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
 type eventsReceiver struct {
-	cfg  *Config
-	set  receiver.Settings
-	next consumer.Metrics
-	now  func() time.Time
-	obs  *receiverhelper.ObsReport
+	cfg    *Config
+	set    receiver.Settings
+	now    func() time.Time
+	obs    *receiverhelper.ObsReport
+	forget func() // who made it forgets it
+
+	// What is not in a pipeline is nil. Nothing of this changes after the first start.
+	metrics consumer.Metrics
+	logs    consumer.Logs
+	traces  consumer.Traces
+	signals int // how many of them there are
+
+	life    sync.Mutex
+	started int // how often it was started; the collector does so for each signal
 
 	counters *pipelines.Counters
 	ledger   *ledger.Ledger // nil if nothing is kept
@@ -37,16 +47,22 @@ type eventsReceiver struct {
 	passed  uint64     // revision of the counters up to which the next consumer has everything
 }
 
-func newReceiver(cfg *Config, set receiver.Settings, next consumer.Metrics, now func() time.Time) (*eventsReceiver, error) {
+func newReceiver(cfg *Config, set receiver.Settings, now func() time.Time, forget func()) (*eventsReceiver, error) {
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{ReceiverID: set.ID, Transport: "http", ReceiverCreateSettings: set})
 	if err != nil {
 		return nil, err
 	}
-	return &eventsReceiver{cfg: cfg, set: set, next: next, now: now, obs: obs}, nil
+	return &eventsReceiver{cfg: cfg, set: set, now: now, obs: obs, forget: forget}, nil
 }
 
-// Start takes up the counters where they were left, listens, and begins to pass metrics on.
+// Start takes up the counters where they were left, listens, and begins to pass on. With several signals it does so when
+// the last of them is started, since only then every consumer is.
 func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
+	r.life.Lock()
+	defer r.life.Unlock()
+	if r.started++; r.started < r.signals {
+		return nil
+	}
 	if err := r.open(); err != nil {
 		return err
 	}
@@ -110,8 +126,12 @@ func (r *eventsReceiver) serve(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// Shutdown finishes the deliveries in hand and passes on the last state of the counters.
+// Shutdown finishes the deliveries in hand and passes on the last state of the counters. The first signal's ends it for
+// all, while every consumer still runs.
 func (r *eventsReceiver) Shutdown(ctx context.Context) error {
+	r.life.Lock()
+	defer r.life.Unlock()
+	r.forget()
 	if r.server == nil {
 		return nil
 	}
@@ -164,6 +184,9 @@ func (r *eventsReceiver) pass(ctx context.Context, after uint64) error {
 }
 
 func (r *eventsReceiver) passLocked(ctx context.Context, after uint64) error {
+	if r.metrics == nil {
+		return nil
+	}
 	now := r.now()
 	snapshot, err := r.counters.Read(now, after)
 	if err != nil {
@@ -172,10 +195,10 @@ func (r *eventsReceiver) passLocked(ctx context.Context, after uint64) error {
 	if len(snapshot.Families) == 0 {
 		return nil
 	}
-	metrics := toMetrics(snapshot, r.set.Resource, now)
+	metrics := otlp.Metrics(scopeName, snapshot, r.set.Resource, now)
 	points := metrics.DataPointCount()
 	ctx = r.obs.StartMetricsOp(ctx)
-	err = r.next.ConsumeMetrics(ctx, metrics)
+	err = r.metrics.ConsumeMetrics(ctx, metrics)
 	r.obs.EndMetricsOp(ctx, typeName, points, err)
 	if err == nil || consumererror.IsPermanent(err) {
 		r.passed = snapshot.Revision

@@ -42,6 +42,8 @@ const (
 	oldSecret = "the secret of yesterday"
 )
 
+func clock() time.Time { return received }
+
 var received = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // next is a consumer that can be told to refuse.
@@ -370,23 +372,23 @@ func TestLifecycle(t *testing.T) {
 	if err := componenttest.CheckConfigStruct(cfg); err != nil {
 		t.Error(err)
 	}
-	create := func() receiver.Metrics {
+	create := func(cfg platformevents.Config) receiver.Metrics {
 		t.Helper()
-		r, err := factory.CreateMetrics(t.Context(), receivertest.NewNopSettings(factory.Type()), cfg, consumertest.NewNop())
+		r, err := factory.CreateMetrics(t.Context(), receivertest.NewNopSettings(factory.Type()), &cfg, consumertest.NewNop())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	if err := create().Shutdown(t.Context()); err != nil {
+	if err := create(*cfg).Shutdown(t.Context()); err != nil {
 		t.Errorf("shutdown without start: %v", err)
 	}
 	for range 2 {
-		r := create()
+		r := create(*cfg)
 		if err := r.Start(t.Context(), componenttest.NewNopHost()); err != nil {
 			t.Fatal(err)
 		}
-		other := create()
+		other := create(*cfg)
 		if err := other.Start(t.Context(), componenttest.NewNopHost()); err == nil {
 			t.Error("two receivers on one port")
 		}
