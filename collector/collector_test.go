@@ -193,8 +193,21 @@ func deliveries(t *testing.T) [][]byte {
 }
 
 // TestCollector sends signed deliveries to the real collector and compares what a backend gets over OTLP with the
-// Prometheus face of counters that were given the same deliveries.
+// Prometheus face of counters that were given the same deliveries: from the receiver, and from the connector that is
+// given the receiver's logs.
 func TestCollector(t *testing.T) {
+	t.Run("receiver", func(t *testing.T) {
+		testCollector(t, `metrics: {receivers: [platform_events], exporters: [otlp_http, debug]}`)
+	})
+	t.Run("connector", func(t *testing.T) {
+		testCollector(t, `
+    logs: {receivers: [platform_events], exporters: [platform_sli, debug]}
+    metrics: {receivers: [platform_sli], exporters: [otlp_http, debug]}
+    traces: {receivers: [platform_events], exporters: [debug]}`)
+	})
+}
+
+func testCollector(t *testing.T, inPipelines string) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	sink := &backend{series: map[string]float64{}, came: make(chan struct{}, 1)}
 	otlp := httptest.NewServer(sink)
@@ -205,11 +218,13 @@ func TestCollector(t *testing.T) {
 	var logs bytes.Buffer
 	stop := collectortest.Run(t, collector.Settings("test", now), &logs, "yaml:"+fmt.Sprintf(`
 receivers: {platform_events: {endpoint: %q, interval: 50ms, sources: {github: {secrets: [%q]}}}}
+connectors: {platform_sli: {interval: 50ms}}
 exporters: {otlp_http: {endpoint: %q, compression: none}, debug: {verbosity: detailed}}
 service:
   telemetry: {metrics: {level: none}, logs: {level: debug}}
-  pipelines: {metrics: {receivers: [platform_events], exporters: [otlp_http, debug]}}
-`, endpoint, secret, otlp.URL))
+  pipelines:
+    %s
+`, endpoint, secret, otlp.URL, inPipelines))
 
 	counters := pipelines.New(received, pipelines.Options{})
 	for _, body := range deliveries(t) {

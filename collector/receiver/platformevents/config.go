@@ -6,11 +6,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/plimsoll-slo/plimsoll/collector/internal/counting"
 )
 
 // Config is the configuration of the receiver. The server's settings (endpoint, tls, max_request_body_size, ...) are
@@ -25,46 +26,15 @@ type Config struct {
 
 // EventsConfig is the part of the configuration that is not about the server.
 type EventsConfig struct {
+	// Config is about what is counted.
+	counting.Config `mapstructure:",squash"`
+
 	// Sources are the systems that deliver events, by a name of the user's choice.
 	Sources map[string]SourceConfig `mapstructure:"sources"`
 
 	// InsecurePlaintext allows to listen without TLS on an address that can be reached from outside, for example behind
 	// a proxy that ends TLS on the same network.
 	InsecurePlaintext bool `mapstructure:"insecure_plaintext"`
-
-	// Interval is how often all metrics are passed on. A delivery passes on what it changed at once.
-	Interval time.Duration `mapstructure:"interval"`
-
-	// Settle is how long after a failure a rerun still changes the final outcome of a run.
-	Settle time.Duration `mapstructure:"settle"`
-
-	// Limits bound the memory.
-	Limits LimitsConfig `mapstructure:"limits"`
-
-	// Storage is where what was counted survives a restart. Without it counters are in memory and begin at zero.
-	Storage StorageConfig `mapstructure:"storage"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// LimitsConfig bounds the memory of the receiver.
-type LimitsConfig struct {
-	// Series is the most series of each metric before the overflow series takes over.
-	Series int `mapstructure:"series"`
-
-	// Runs is the most pipeline runs that are remembered.
-	Runs int `mapstructure:"runs"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// StorageConfig is where events and counters are kept.
-type StorageConfig struct {
-	// Directory belongs to this receiver alone and is made if there is none. It must be on a local disk. Empty: nothing
-	// is kept.
-	Directory string `mapstructure:"directory"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -109,14 +79,7 @@ func (c *Config) Validate() error {
 	if c.NetAddr.Endpoint == "" {
 		bad("endpoint: want host:port, have nothing")
 	}
-	for name, d := range map[string]time.Duration{"interval": c.Interval, "settle": c.Settle} {
-		if d <= 0 {
-			bad("%s: want more than 0s, have %v", name, d)
-		}
-	}
-	if c.Limits.Series <= 0 || c.Limits.Runs <= 0 {
-		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
-	}
+	errs = append(errs, c.EventsConfig.Config.Validate())
 	if !c.TLS.HasValue() && !c.InsecurePlaintext && !c.onLoopback() {
 		bad("tls: want a certificate to listen on %q, or insecure_plaintext: true", c.NetAddr.Endpoint)
 	}

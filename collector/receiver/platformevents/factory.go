@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/plimsoll-slo/plimsoll/collector/internal/counting"
 )
 
 // typeName is the receiver's type in configurations.
@@ -45,10 +47,6 @@ func createDefaultConfig() component.Config {
 	server.CompressionAlgorithms = []string{""}
 	return &Config{
 		ServerConfig: server,
-		EventsConfig: EventsConfig{
-			Interval: 30 * time.Second,
-			Settle:   30 * time.Minute,
-			Limits:   LimitsConfig{Series: 2000, Runs: 50_000},
-		},
+		EventsConfig: EventsConfig{Config: counting.DefaultConfig()},
 	}
 }

@@ -81,7 +81,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.reject(w, "malformed", http.StatusBadRequest)
 		return
 	}
-	if err := r.counters.Add(events...); err != nil {
+	if err := r.counting.Add(events...); err != nil {
 		r.set.Logger.Error("delivery is not counted", zap.String("source", d.source.Kind), zap.Error(err))
 		answer(w, http.StatusServiceUnavailable)
 		return
@@ -112,7 +112,7 @@ func (d *door) admit(w http.ResponseWriter, req *http.Request) (body []byte, ver
 }
 
 func (d *door) reject(w http.ResponseWriter, verdict string, status int) {
-	d.receiver.counters.Reject(d.source.Kind, verdict)
+	d.receiver.counting.Reject(d.source.Kind, verdict)
 	answer(w, status)
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/otlp"
@@ -65,7 +66,7 @@ func (rs *receivers) createTraces(_ context.Context, set receiver.Settings, cfg 
 func (r *eventsReceiver) passOn(ctx context.Context, events []event.Event) error {
 	var permanent, transient []error
 	for _, pass := range []func() error{
-		func() error { return r.passChanges(ctx) },
+		func() error { return r.counting.PassChanges(ctx) },
 		func() error { return r.passLogs(ctx, events) },
 		func() error { return r.passTraces(ctx, events) },
 	} {
@@ -81,6 +82,14 @@ func (r *eventsReceiver) passOn(ctx context.Context, events []event.Event) error
 		return errors.Join(transient...)
 	}
 	return errors.Join(permanent...)
+}
+
+func (r *eventsReceiver) passMetrics(ctx context.Context, metrics pmetric.Metrics) error {
+	points := metrics.DataPointCount()
+	ctx = r.obs.StartMetricsOp(ctx)
+	err := r.metrics.ConsumeMetrics(ctx, metrics)
+	r.obs.EndMetricsOp(ctx, typeName, points, err)
+	return err
 }
 
 // passLogs passes on one log record for each event. A redelivery is passed on again: records carry their key.
