@@ -6,6 +6,10 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 GO ?= go
+
+# The gateway finds Prometheus targets in files, over HTTP, in DNS and in Kubernetes. The clouds' own discoveries would
+# take longer to compile than everything else together, so without the first tag there is no gateway.
+export GOFLAGS := $(shell $(GO) env GOFLAGS) -tags=remove_all_sd,enable_kubernetes_sd,enable_dns_sd
 FUZZTIME ?= 30s
 COUNT ?= 1
 
@@ -21,8 +25,12 @@ help: ## List the targets
 
 # The go command stamps the version from git's tags where there is a repository.
 .PHONY: build
-build: ## Build both programs into bin/
+build: ## Build plimsoll and plimsoll-collector into bin/
 	$(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/ ./cmd/plimsoll ./cmd/plimsoll-collector
+
+.PHONY: build-gateway
+build-gateway: ## Build plimsoll-gateway, the large collector, into bin/
+	$(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/ ./cmd/plimsoll-gateway
 
 .PHONY: demo
 demo: build ## Play real telemetry through both programs: who is paged, when, and the dashboards
@@ -38,6 +46,10 @@ test: modules ## Run every test, offline, in any order
 
 .PHONY: check
 check: check-format check-vet check-arch check-rules check-race check-bench ## Run what else a change must pass
+
+.PHONY: size
+size: build build-gateway ## The collectors are as small, on disk and in memory, as is promised
+	$(GO) run ./bench/footprint bin/plimsoll-collector:55:60 bin/plimsoll-gateway:110:100
 
 .PHONY: check-format
 check-format: ## gofumpt has nothing to change
@@ -73,6 +85,7 @@ check-bench: modules ## Every benchmark runs, once
 .PHONY: test-real
 test-real: build tools-real ## Run the tests against real servers: not part of make test
 	$(GO) test -tags real -count=1 -v -timeout 20m ./internal/realtest/...
+	$(GO) test -tags real -count=1 -v -run '^TestKill' ./collector
 
 .PHONY: bench
 bench: modules ## Run every benchmark COUNT times (default 1)

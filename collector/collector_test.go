@@ -2,10 +2,8 @@ package collector_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,15 +17,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
-	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.uber.org/goleak"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/plimsoll-slo/plimsoll/collector"
+	"github.com/plimsoll-slo/plimsoll/collector/internal/collectortest"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
@@ -39,6 +35,8 @@ const (
 )
 
 var received = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+func clock() time.Time { return received }
 
 // backend takes OTLP over HTTP and keeps the latest value of each series under its Prometheus name.
 type backend struct {
@@ -159,50 +157,6 @@ func promLabels(pairs []*dto.LabelPair) string {
 	return fmt.Sprint(all)
 }
 
-// run starts the real collector with a configuration in YAML and returns when it serves. logs takes what it logs.
-func run(t *testing.T, yaml string, now func() time.Time, logs io.Writer) (stop func()) {
-	t.Helper()
-	ready := make(chan struct{})
-	settings := collector.Settings("test", now)
-	settings.DisableGracefulShutdown = true
-	settings.ConfigProviderSettings.ResolverSettings.URIs = []string{"yaml:" + yaml}
-	settings.LoggingOptions = []zap.Option{zap.WrapCore(func(zapcore.Core) zapcore.Core {
-		return zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.Lock(zapcore.AddSync(logs)), zap.DebugLevel)
-	}), zap.Hooks(func(e zapcore.Entry) error {
-		if strings.HasPrefix(e.Message, "Everything is ready") {
-			close(ready)
-		}
-		return nil
-	})}
-	c, err := otelcol.NewCollector(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- c.Run(context.Background()) }()
-	select {
-	case <-ready:
-	case err := <-done:
-		t.Fatalf("the collector ended: %v", err)
-	}
-	return func() {
-		c.Shutdown()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // deliveries returns the real payloads, some of them with another end, and one full of canaries.
 func deliveries(t *testing.T) [][]byte {
 	t.Helper()
@@ -240,23 +194,38 @@ func deliveries(t *testing.T) [][]byte {
 }
 
 // TestCollector sends signed deliveries to the real collector and compares what a backend gets over OTLP with the
-// Prometheus face of counters that were given the same deliveries.
+// Prometheus face of counters that were given the same deliveries: from the receiver, and from the connector that is
+// given the receiver's logs.
 func TestCollector(t *testing.T) {
+	t.Run("receiver", func(t *testing.T) {
+		testCollector(t, `metrics: {receivers: [platform_events], exporters: [otlp_http, debug]}`)
+	})
+	t.Run("connector", func(t *testing.T) {
+		testCollector(t, `
+    logs: {receivers: [platform_events], exporters: [platform_sli, debug]}
+    metrics: {receivers: [platform_sli], exporters: [otlp_http, debug]}
+    traces: {receivers: [platform_events], exporters: [debug]}`)
+	})
+}
+
+func testCollector(t *testing.T, inPipelines string) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	sink := &backend{series: map[string]float64{}, came: make(chan struct{}, 1)}
 	otlp := httptest.NewServer(sink)
 	defer otlp.Close()
 	var clock atomic.Int64 // seconds after received
 	now := func() time.Time { return received.Add(time.Duration(clock.Load()) * time.Second) }
-	endpoint := freePort(t)
+	endpoint := collectortest.FreePort(t)
 	var logs bytes.Buffer
-	stop := run(t, fmt.Sprintf(`
+	stop := collectortest.Run(t, collector.Settings("test", now), &logs, "yaml:"+fmt.Sprintf(`
 receivers: {platform_events: {endpoint: %q, interval: 50ms, sources: {github: {secrets: [%q]}}}}
+connectors: {platform_sli: {interval: 50ms}}
 exporters: {otlp_http: {endpoint: %q, compression: none}, debug: {verbosity: detailed}}
 service:
   telemetry: {metrics: {level: none}, logs: {level: debug}}
-  pipelines: {metrics: {receivers: [platform_events], exporters: [otlp_http, debug]}}
-`, endpoint, secret, otlp.URL), now, &logs)
+  pipelines:
+    %s
+`, endpoint, secret, otlp.URL, inPipelines))
 
 	counters := pipelines.New(received, pipelines.Options{})
 	for _, body := range deliveries(t) {
@@ -307,25 +276,5 @@ service:
 				t.Errorf("%s shows %q", where, hidden)
 			}
 		}
-	}
-}
-
-func TestComponents(t *testing.T) {
-	factories, err := collector.Components(func() time.Time { return received })
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for name := range factories.Receivers {
-		got = append(got, "receiver "+name.String())
-	}
-	for name := range factories.Exporters {
-		got = append(got, "exporter "+name.String())
-	}
-	sort.Strings(got)
-	// otlphttp is upstream's old name of otlp_http.
-	want := []string{"exporter debug", "exporter otlp_http", "exporter otlphttp", "receiver otlp", "receiver platform_events"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }

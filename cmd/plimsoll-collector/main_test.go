@@ -3,13 +3,18 @@ package main
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/plimsoll-slo/plimsoll/collector"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"plimsoll-collector": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"plimsoll-collector": func() {
+			os.Exit(collector.Run(collector.Settings("test", time.Now), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
 	})
 }
 

@@ -67,11 +67,14 @@ func isOurs(imp string) bool {
 	return imp == modulePath || strings.HasPrefix(imp, modulePath+"/")
 }
 
+// buildTags are those that the Makefile builds with. Without the first there is no cmd/plimsoll-gateway.
+const buildTags = "remove_all_sd,enable_kubernetes_sd,enable_dns_sd"
+
 // list returns every package of the module in root and all their non-test dependencies.
 // Packages that do not build are listed as far as they parse.
 func list(root string) ([]pkg, error) {
 	fields := "ImportPath,Name,Dir,Standard,Imports,TestImports,XTestImports,GoFiles,TestGoFiles,XTestGoFiles,IgnoredGoFiles"
-	cmd := exec.Command("go", "list", "-e", "-deps", "-json="+fields, "./...")
+	cmd := exec.Command("go", "list", "-e", "-deps", "-tags="+buildTags, "-json="+fields, "./...")
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {

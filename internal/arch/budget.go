@@ -7,7 +7,8 @@ import "fmt"
 // the commit; lower it when a dependency goes. The test prints the present numbers with -v.
 var budget = map[string]int{
 	"cmd/plimsoll":           650,
-	"cmd/plimsoll-collector": 640,
+	"cmd/plimsoll-collector": 1000,
+	"cmd/plimsoll-gateway":   1700,
 }
 
 // linked returns the number of packages outside the standard library that a program links, itself

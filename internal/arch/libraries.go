@@ -37,9 +37,11 @@ var libraries = []library{
 	{"github.com/prometheus/client_golang/prometheus", []string{"exporters/...", "internal/engine", "internal/store/...", "internal/web"}},
 	{"github.com/prometheus/client_model", []string{"exporters/..."}},
 
-	{"go.opentelemetry.io/collector", []string{"collector/...", "cmd/plimsoll-collector"}},
+	{"go.opentelemetry.io/collector", []string{"collector/..."}},
+	{"github.com/open-telemetry/opentelemetry-collector-contrib", []string{"collector", "collector/gateway"}},
 	{"go.opentelemetry.io/otel", []string{"collector/..."}},
 	{"go.uber.org/zap", []string{"collector/..."}},
+	{"golang.org/x/time", []string{"collector/..."}},
 	{"go.uber.org/multierr", []string{"collector/..."}},
 }
 

@@ -6,16 +6,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
-	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
-)
 
-// MinSecret is the least number of bytes of a webhook secret.
-const MinSecret = 16
+	"github.com/plimsoll-slo/plimsoll/collector/internal/counting"
+)
 
 // Config is the configuration of the receiver. The server's settings (endpoint, tls, max_request_body_size, ...) are
 // those of every HTTP receiver of the collector.
@@ -29,57 +26,15 @@ type Config struct {
 
 // EventsConfig is the part of the configuration that is not about the server.
 type EventsConfig struct {
+	// Config is about what is counted.
+	counting.Config `mapstructure:",squash"`
+
 	// Sources are the systems that deliver events, by a name of the user's choice.
 	Sources map[string]SourceConfig `mapstructure:"sources"`
 
-	// Interval is how often all metrics are passed on. A delivery passes on what it changed at once.
-	Interval time.Duration `mapstructure:"interval"`
-
-	// Settle is how long after a failure a rerun still changes the final outcome of a run.
-	Settle time.Duration `mapstructure:"settle"`
-
-	// Limits bound the memory.
-	Limits LimitsConfig `mapstructure:"limits"`
-
-	// Storage is where what was counted survives a restart. Without it counters are in memory and begin at zero.
-	Storage StorageConfig `mapstructure:"storage"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// SourceConfig is one system that delivers events.
-type SourceConfig struct {
-	// Kind is the format and the authentication: "github". By default it is the source's name.
-	Kind string `mapstructure:"kind"`
-
-	// Path is where deliveries are posted. By default it is "/" and the source's name.
-	Path string `mapstructure:"path"`
-
-	// Secrets sign the deliveries. Any of them is accepted, so that a secret can be replaced without a gap.
-	Secrets []configopaque.String `mapstructure:"secrets"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// LimitsConfig bounds the memory of the receiver.
-type LimitsConfig struct {
-	// Series is the most series of each metric before the overflow series takes over.
-	Series int `mapstructure:"series"`
-
-	// Runs is the most pipeline runs that are remembered.
-	Runs int `mapstructure:"runs"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// StorageConfig is where events and counters are kept.
-type StorageConfig struct {
-	// Directory belongs to this receiver alone and is made if there is none. It must be on a local disk. Empty: nothing
-	// is kept.
-	Directory string `mapstructure:"directory"`
+	// InsecurePlaintext allows to listen without TLS on an address that can be reached from outside, for example behind
+	// a proxy that ends TLS on the same network.
+	InsecurePlaintext bool `mapstructure:"insecure_plaintext"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -124,13 +79,9 @@ func (c *Config) Validate() error {
 	if c.NetAddr.Endpoint == "" {
 		bad("endpoint: want host:port, have nothing")
 	}
-	for name, d := range map[string]time.Duration{"interval": c.Interval, "settle": c.Settle} {
-		if d <= 0 {
-			bad("%s: want more than 0s, have %v", name, d)
-		}
-	}
-	if c.Limits.Series <= 0 || c.Limits.Runs <= 0 {
-		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
+	errs = append(errs, c.EventsConfig.Config.Validate())
+	if !c.TLS.HasValue() && !c.InsecurePlaintext && !c.onLoopback() {
+		bad("tls: want a certificate to listen on %q, or insecure_plaintext: true", c.NetAddr.Endpoint)
 	}
 	if len(c.Sources) == 0 {
 		bad("sources: want at least one, have none")
@@ -139,29 +90,13 @@ func (c *Config) Validate() error {
 	for _, name := range c.sourceNames() {
 		s := c.source(name)
 		errs = append(errs, s.validate(name))
+		if s.ClientCertificate != nil && (!c.TLS.HasValue() || c.TLS.Get().ClientCAFile == "") {
+			bad("sources::%s::client_certificate: want tls::client_ca_file to know whose certificates count", name)
+		}
 		if other, taken := paths[s.Path]; taken {
 			bad("sources::%s::path: want a path of its own, have %q like %s", name, s.Path, other)
 		}
 		paths[s.Path] = name
-	}
-	return errors.Join(errs...)
-}
-
-func (s SourceConfig) validate(name string) error {
-	var errs []error
-	if _, known := kinds()[s.Kind]; !known {
-		errs = append(errs, fmt.Errorf("sources::%s::kind: want github, have %q", name, s.Kind))
-	}
-	if !strings.HasPrefix(s.Path, "/") || strings.ContainsAny(s.Path, "{} \t") {
-		errs = append(errs, fmt.Errorf("sources::%s::path: want a plain path that starts with /, have %q", name, s.Path))
-	}
-	if len(s.Secrets) == 0 {
-		errs = append(errs, fmt.Errorf("sources::%s::secrets: want at least one, have none", name))
-	}
-	for i, secret := range s.Secrets {
-		if len(secret) < MinSecret {
-			errs = append(errs, fmt.Errorf("sources::%s::secrets: want at least %d bytes, have %d in number %d", name, MinSecret, len(secret), i+1))
-		}
 	}
 	return errors.Join(errs...)
 }
@@ -174,16 +109,4 @@ func (c *Config) sourceNames() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// source returns the source with its defaults.
-func (c *Config) source(name string) SourceConfig {
-	s := c.Sources[name]
-	if s.Kind == "" {
-		s.Kind = name
-	}
-	if s.Path == "" {
-		s.Path = "/" + name
-	}
-	return s
 }

@@ -42,6 +42,8 @@ const (
 	oldSecret = "the secret of yesterday"
 )
 
+func clock() time.Time { return received }
+
 var received = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // next is a consumer that can be told to refuse.
@@ -112,6 +114,7 @@ func values(md pmetric.Metrics) map[string]int64 {
 type server struct {
 	t        *testing.T
 	url      string
+	client   *http.Client
 	next     *next
 	clock    *atomic.Int64 // seconds after received
 	receiver receiver.Metrics
@@ -127,11 +130,18 @@ func start(t *testing.T, interval time.Duration) *server {
 // startIn runs the receiver with its storage in a directory.
 func startIn(t *testing.T, interval time.Duration, dir string) *server {
 	t.Helper()
-	s := &server{t: t, next: newNext(), clock: &atomic.Int64{}}
+	return startWith(t, func(cfg *platformevents.Config) { cfg.Interval, cfg.Storage.Directory = interval, dir })
+}
+
+// startWith runs the receiver with a changed configuration.
+func startWith(t *testing.T, change func(*platformevents.Config)) *server {
+	t.Helper()
+	s := &server{t: t, next: newNext(), clock: &atomic.Int64{}, client: http.DefaultClient}
 	factory := platformevents.NewFactory(func() time.Time { return received.Add(time.Duration(s.clock.Load()) * time.Second) })
 	cfg := config(t, factory)
-	cfg.Interval, cfg.Storage.Directory = interval, dir
+	cfg.Interval = time.Hour
 	cfg.MaxRequestBodySize = 100_000
+	change(cfg)
 	settings := receivertest.NewNopSettings(factory.Type())
 	core, logs := observer.New(zap.DebugLevel)
 	settings.Logger, s.logs = zap.New(core), logs
@@ -193,7 +203,7 @@ func (s *server) post(path string, body []byte, header map[string]string) int {
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.client.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -205,8 +215,8 @@ func (s *server) post(path string, body []byte, header map[string]string) int {
 	if path == "/hooks" && len(answer) > 0 && header["Content-Encoding"] == "" {
 		s.t.Errorf("%d says %q, want nothing", resp.StatusCode, answer)
 	}
-	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
-		s.t.Error("503 without Retry-After")
+	if (resp.StatusCode == http.StatusServiceUnavailable || resp.StatusCode == http.StatusTooManyRequests) && resp.Header.Get("Retry-After") == "" {
+		s.t.Errorf("%d without Retry-After", resp.StatusCode)
 	}
 	return resp.StatusCode
 }
@@ -362,23 +372,23 @@ func TestLifecycle(t *testing.T) {
 	if err := componenttest.CheckConfigStruct(cfg); err != nil {
 		t.Error(err)
 	}
-	create := func() receiver.Metrics {
+	create := func(cfg platformevents.Config) receiver.Metrics {
 		t.Helper()
-		r, err := factory.CreateMetrics(t.Context(), receivertest.NewNopSettings(factory.Type()), cfg, consumertest.NewNop())
+		r, err := factory.CreateMetrics(t.Context(), receivertest.NewNopSettings(factory.Type()), &cfg, consumertest.NewNop())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	if err := create().Shutdown(t.Context()); err != nil {
+	if err := create(*cfg).Shutdown(t.Context()); err != nil {
 		t.Errorf("shutdown without start: %v", err)
 	}
 	for range 2 {
-		r := create()
+		r := create(*cfg)
 		if err := r.Start(t.Context(), componenttest.NewNopHost()); err != nil {
 			t.Fatal(err)
 		}
-		other := create()
+		other := create(*cfg)
 		if err := other.Start(t.Context(), componenttest.NewNopHost()); err == nil {
 			t.Error("two receivers on one port")
 		}

@@ -90,7 +90,7 @@ func TestStartTime(t *testing.T) {
 		if err := r.Start(t.Context(), componenttest.NewNopHost()); err != nil {
 			t.Fatal(err)
 		}
-		s := &server{t: t, url: "http://" + cfg.NetAddr.Endpoint, receiver: r}
+		s := &server{t: t, url: "http://" + cfg.NetAddr.Endpoint, client: http.DefaultClient, receiver: r}
 		s.signed(payload(t, "completed"))
 		s.shutdown()
 		if len(starts) == 0 || !starts[len(starts)-1].Equal(received) {

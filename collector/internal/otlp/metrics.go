@@ -1,4 +1,5 @@
-package platformevents
+// Package otlp turns events and what is counted of them into OpenTelemetry's data, and events back.
+package otlp
 
 import (
 	"time"
@@ -10,19 +11,12 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
-// scopeName says who made the metrics.
-const scopeName = "github.com/plimsoll-slo/plimsoll/collector/receiver/platformevents"
-
-// toMetrics returns the OTLP face of a snapshot. The resource is the collector that counted: each one counts for
+// Metrics returns the OTLP face of a snapshot; scopeName says who made it. The resource is the collector that counted: each one counts for
 // itself, and a reader adds them up.
-func toMetrics(s pipelines.Snapshot, collector pcommon.Resource, now time.Time) pmetric.Metrics {
+func Metrics(scopeName string, s pipelines.Snapshot, collector pcommon.Resource, now time.Time) pmetric.Metrics {
 	metrics := pmetric.NewMetrics()
 	resource := metrics.ResourceMetrics().AppendEmpty()
-	for _, name := range []string{"service.name", "service.instance.id", "service.version"} {
-		if v, ok := collector.Attributes().Get(name); ok {
-			v.CopyTo(resource.Resource().Attributes().PutEmpty(name))
-		}
-	}
+	setResource(resource.Resource(), collector)
 	scope := resource.ScopeMetrics().AppendEmpty()
 	scope.Scope().SetName(scopeName)
 	for _, family := range s.Families {
@@ -37,6 +31,15 @@ func toMetrics(s pipelines.Snapshot, collector pcommon.Resource, now time.Time) 
 		}
 	}
 	return metrics
+}
+
+// setResource names the collector.
+func setResource(to, collector pcommon.Resource) {
+	for _, name := range []string{"service.name", "service.instance.id", "service.version"} {
+		if v, ok := collector.Attributes().Get(name); ok {
+			v.CopyTo(to.Attributes().PutEmpty(name))
+		}
+	}
 }
 
 func setSum(sum pmetric.Sum, start, now time.Time, family pipelines.Family) {

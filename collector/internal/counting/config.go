@@ -1,0 +1,72 @@
+package counting
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is what every component that counts events lets the user decide.
+type Config struct {
+	// Interval is how often all metrics are passed on. What an event changed is passed on at once.
+	Interval time.Duration `mapstructure:"interval"`
+
+	// Settle is how long after a failure a rerun still changes the final outcome of a run.
+	Settle time.Duration `mapstructure:"settle"`
+
+	// Limits bound the memory.
+	Limits LimitsConfig `mapstructure:"limits"`
+
+	// Storage is where what was counted survives a restart. Without it counters are in memory and begin at zero.
+	Storage StorageConfig `mapstructure:"storage"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// LimitsConfig bounds the memory.
+type LimitsConfig struct {
+	// Series is the most series of each metric before the overflow series takes over.
+	Series int `mapstructure:"series"`
+
+	// Runs is the most pipeline runs that are remembered.
+	Runs int `mapstructure:"runs"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// StorageConfig is where events and counters are kept.
+type StorageConfig struct {
+	// Directory belongs to this component alone and is made if there is none. It must be on a local disk. Empty: nothing
+	// is kept.
+	Directory string `mapstructure:"directory"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// DefaultConfig returns what counts if the user says nothing.
+func DefaultConfig() Config {
+	return Config{
+		Interval: 30 * time.Second,
+		Settle:   30 * time.Minute,
+		Limits:   LimitsConfig{Series: 2000, Runs: 50_000},
+	}
+}
+
+// Validate reports everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Interval <= 0 {
+		bad("interval: want more than 0s, have %v", c.Interval)
+	}
+	if c.Settle <= 0 {
+		bad("settle: want more than 0s, have %v", c.Settle)
+	}
+	if c.Limits.Series <= 0 || c.Limits.Runs <= 0 {
+		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
+	}
+	return errors.Join(errs...)
+}

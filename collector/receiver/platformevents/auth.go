@@ -1,0 +1,111 @@
+package platformevents
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// guard tells whether a delivery is from whom it should be. What it needs is looked at as early as possible: a bearer
+// token or a certificate before the body is read. nil lets everything pass.
+type guard struct {
+	request func(*http.Request) bool
+	body    func(header http.Header, body []byte) bool
+}
+
+// newGuard makes the guard of a source. It fails if the source's token file can not be read.
+func newGuard(source SourceConfig, log *zap.Logger) (guard, error) {
+	switch {
+	case len(source.Secrets) > 0:
+		secrets := make([]string, len(source.Secrets))
+		for i, secret := range source.Secrets {
+			secrets[i] = string(secret)
+		}
+		authentic := kinds()[source.Kind].authentic
+		return guard{body: func(header http.Header, body []byte) bool { return authentic(secrets, header, body) }}, nil
+	case source.BearerToken != "":
+		digest := sha256.Sum256([]byte(source.BearerToken))
+		return guard{request: func(req *http.Request) bool { return bears(req, digest) }}, nil
+	case source.BearerTokenFile != "":
+		file := &tokenFile{path: source.BearerTokenFile, log: log}
+		if err := file.read(); err != nil {
+			return guard{}, err
+		}
+		return guard{request: func(req *http.Request) bool { return bears(req, file.current()) }}, nil
+	case source.ClientCertificate != nil:
+		names := source.ClientCertificate.Names
+		return guard{request: func(req *http.Request) bool { return shows(req, names) }}, nil
+	}
+	return guard{}, nil
+}
+
+// bears tells whether a request has the token with a digest. It takes the same time wherever tokens differ, and however
+// long they are.
+func bears(req *http.Request, digest [sha256.Size]byte) bool {
+	scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], digest[:]) == 1
+}
+
+// shows tells whether a request came with a certificate that the listener has verified and that has one of the names.
+func shows(req *http.Request, names []string) bool {
+	if req.TLS == nil || len(req.TLS.VerifiedChains) == 0 {
+		return false
+	}
+	leaf := req.TLS.VerifiedChains[0][0]
+	if slices.Contains(names, leaf.Subject.CommonName) {
+		return true
+	}
+	for _, uri := range leaf.URIs {
+		if slices.Contains(names, uri.String()) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return slices.Contains(names, name) })
+}
+
+// tokenFile is a bearer token that somebody may replace at any time.
+type tokenFile struct {
+	path string
+	log  *zap.Logger
+
+	mu     sync.Mutex
+	digest [sha256.Size]byte
+	failed bool
+}
+
+// current returns the digest of the token in the file. A file that can not be read, as for a moment while it is
+// replaced, is logged once and leaves the token as it was.
+func (f *tokenFile) current() [sha256.Size]byte {
+	err := f.read()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil && !f.failed {
+		f.log.Error("the bearer token is not readable, the last one counts on", zap.Error(err))
+	}
+	f.failed = err != nil
+	return f.digest
+}
+
+// read takes over the token in the file. The error names the file and not what is in it.
+func (f *tokenFile) read() error {
+	content, err := os.ReadFile(f.path)
+	if err != nil {
+		return fmt.Errorf("read bearer token: %w", err)
+	}
+	token := strings.TrimSpace(string(content))
+	if len(token) < MinSecret {
+		return fmt.Errorf("read bearer token %s: want at least %d bytes, have %d", f.path, MinSecret, len(token))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.digest = sha256.Sum256([]byte(token))
+	return nil
+}
