@@ -322,7 +322,7 @@ func TestKillIngress(t *testing.T) {
 	gateway := &fussy{spans: map[string]int{}, counters: map[string]int64{}, came: make(chan struct{}, 1)}
 	k := newKillable(t, "events-ingress.yaml", "PLIMSOLL_EVENTS", gateway)
 	random := rand.New(rand.NewPCG(3, 4))
-	delivered, err := os.ReadFile("../exporters/pipelines/testdata/github/completed.payload.json")
+	delivered, err := os.ReadFile("../exporters/pipelines/sources/testdata/github/completed.payload.json")
 	if err != nil {
 		t.Fatal(err)
 	}

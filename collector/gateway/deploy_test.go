@@ -175,7 +175,7 @@ func (f *fleet) send() {
 	if got := f.post(client, "https://"+f.gatewayHTTP+"/v1/traces", span, json); got != http.StatusUnauthorized {
 		f.t.Errorf("gateway without a token: status %d, want 401", got)
 	}
-	body, err := os.ReadFile("../../exporters/pipelines/testdata/github/completed.payload.json")
+	body, err := os.ReadFile("../../exporters/pipelines/sources/testdata/github/completed.payload.json")
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/otlp"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 var (
@@ -37,11 +37,11 @@ func ended(name string, attempt int64, attrs ...event.Attr) event.Event {
 
 // TestRoundTrip: an event is the same after it was a log record.
 func TestRoundTrip(t *testing.T) {
-	body, err := os.ReadFile("../../../exporters/pipelines/testdata/github/completed.payload.json")
+	body, err := os.ReadFile("../../../exporters/pipelines/sources/testdata/github/completed.payload.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := pipelines.DecodeGitHub(map[string][]string{"X-Github-Event": {"workflow_run"}}, body, received)
+	want, err := sources.GitHub(map[string][]string{"X-Github-Event": {"workflow_run"}}, body, received)
 	if err != nil {
 		t.Fatal(err)
 	}

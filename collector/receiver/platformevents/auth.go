@@ -9,8 +9,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 // guard tells whether a delivery is from whom it should be. What it needs is looked at as early as possible: a bearer
@@ -21,15 +24,14 @@ type guard struct {
 }
 
 // newGuard makes the guard of a source. It fails if the source's token file can not be read.
-func newGuard(source SourceConfig, log *zap.Logger) (guard, error) {
+func newGuard(source SourceConfig, kind sources.Kind, now func() time.Time, log *zap.Logger) (guard, error) {
 	switch {
 	case len(source.Secrets) > 0:
 		secrets := make([]string, len(source.Secrets))
 		for i, secret := range source.Secrets {
 			secrets[i] = string(secret)
 		}
-		authentic := kinds()[source.Kind].authentic
-		return guard{body: func(header http.Header, body []byte) bool { return authentic(secrets, header, body) }}, nil
+		return guard{body: func(header http.Header, body []byte) bool { return kind.Signature(secrets, header, body, now()) }}, nil
 	case source.BearerToken != "":
 		digest := sha256.Sum256([]byte(source.BearerToken))
 		return guard{request: func(req *http.Request) bool { return bears(req, digest) }}, nil

@@ -6,28 +6,13 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
-	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
-
-// kind is what the receiver knows of one kind of source.
-type kind struct {
-	// authentic checks the signature; nil if deliveries of this kind are not signed.
-	authentic func(secrets []string, header http.Header, body []byte) bool
-	decode    func(header http.Header, body []byte, observed time.Time) ([]event.Event, error)
-}
-
-func kinds() map[string]kind {
-	return map[string]kind{
-		"github": {authentic: sources.SignedByGitHub, decode: sources.GitHub},
-	}
-}
 
 // retryAfter is how many seconds a sender that is refused for now should wait.
 const retryAfter = 30
@@ -37,12 +22,16 @@ func (r *eventsReceiver) mux() (*http.ServeMux, error) {
 	mux := http.NewServeMux()
 	for _, name := range r.cfg.sourceNames() {
 		source := r.cfg.source(name)
-		guard, err := newGuard(source, r.set.Logger.With(zap.String("name", name)))
+		kind, err := source.kind()
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", name, err)
+		}
+		guard, err := newGuard(source, kind, r.now, r.set.Logger.With(zap.String("name", name)))
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", name, err)
 		}
 		mux.Handle("POST "+source.Path, &door{
-			receiver: r, source: source, guard: guard,
+			receiver: r, source: source, kind: kind, guard: guard,
 			hands: make(chan struct{}, source.MaxConcurrent),
 			pace:  rate.NewLimiter(rate.Limit(source.RateLimit.PerSecond), source.RateLimit.Burst),
 		})
@@ -55,6 +44,7 @@ func (r *eventsReceiver) mux() (*http.ServeMux, error) {
 type door struct {
 	receiver *eventsReceiver
 	source   SourceConfig
+	kind     sources.Kind
 	guard    guard
 	hands    chan struct{} // one element for each delivery in hand
 	pace     *rate.Limiter // of authentic deliveries, so that others can not use it up
@@ -75,14 +65,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	r := d.receiver
-	events, err := kinds()[d.source.Kind].decode(req.Header, body, r.now())
+	events, err := d.kind.Decode(req.Header, body, r.now())
 	if err != nil {
-		r.set.Logger.Warn("delivery is not readable", zap.String("source", d.source.Kind), zap.Error(err))
+		r.set.Logger.Warn("delivery is not readable", zap.String("source", d.kind.Name), zap.Error(err))
 		d.reject(w, "malformed", http.StatusBadRequest)
 		return
 	}
 	if err := r.counting.Add(events...); err != nil {
-		r.set.Logger.Error("delivery is not counted", zap.String("source", d.source.Kind), zap.Error(err))
+		r.set.Logger.Error("delivery is not counted", zap.String("source", d.kind.Name), zap.Error(err))
 		answer(w, http.StatusServiceUnavailable)
 		return
 	}
@@ -112,7 +102,7 @@ func (d *door) admit(w http.ResponseWriter, req *http.Request) (body []byte, ver
 }
 
 func (d *door) reject(w http.ResponseWriter, verdict string, status int) {
-	d.receiver.counting.Reject(d.source.Kind, verdict)
+	d.receiver.counting.Reject(d.kind.Name, verdict)
 	answer(w, status)
 }
 

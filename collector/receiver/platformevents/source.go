@@ -3,11 +3,11 @@ package platformevents
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 // MinSecret is the least number of bytes of a webhook secret or a bearer token.
@@ -16,8 +16,12 @@ const MinSecret = 16
 // SourceConfig is one system that delivers events. Exactly one of Secrets, BearerToken, BearerTokenFile,
 // ClientCertificate and InsecureNoAuth says how it is known to be the one.
 type SourceConfig struct {
-	// Kind is the format, and how it is signed: "github". By default it is the source's name.
+	// Kind is the format, and how it is signed: one of sources.Kinds, or "json" for what Mapping says. By default it is
+	// the source's name.
 	Kind string `mapstructure:"kind"`
+
+	// Mapping says how to read deliveries of kind "json".
+	Mapping *sources.Mapping `mapstructure:"mapping"`
 
 	// Path is where deliveries are posted. By default it is "/" and the source's name.
 	Path string `mapstructure:"path"`
@@ -93,20 +97,48 @@ func (c *Config) source(name string) SourceConfig {
 	return s
 }
 
+// mapped is the kind of deliveries that a mapping reads.
+const mapped = "json"
+
+// kind returns how deliveries are read and proved. The error begins with the key that is wrong.
+func (s SourceConfig) kind() (sources.Kind, error) {
+	if s.Kind == mapped && s.Mapping != nil {
+		decode, err := s.Mapping.Decoder()
+		if err != nil {
+			return sources.Kind{}, err
+		}
+		return sources.Kind{Name: s.Mapping.Source, Decode: decode}, nil
+	}
+	if s.Kind == mapped {
+		return sources.Kind{}, errors.New("mapping: want one for kind json, have none")
+	}
+	if s.Mapping != nil {
+		return sources.Kind{}, fmt.Errorf("mapping: want kind json with a mapping, have %q", s.Kind)
+	}
+	names := []string{mapped}
+	for _, kind := range sources.Kinds() {
+		if kind.Name == s.Kind {
+			return kind, nil
+		}
+		names = append(names, kind.Name)
+	}
+	return sources.Kind{}, fmt.Errorf("kind: want one of %s, have %q", strings.Join(names, ", "), s.Kind)
+}
+
 // validate reports everything that is wrong with the source. It never quotes a secret.
 func (s SourceConfig) validate(name string) error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("sources::%s::%s: %w", name, key, fmt.Errorf(format, args...)))
 	}
-	k, known := kinds()[s.Kind]
-	if !known {
-		bad("kind", "want %s, have %q", strings.Join(slices.Sorted(maps.Keys(kinds())), ", "), s.Kind)
+	kind, err := s.kind()
+	if err != nil {
+		errs = append(errs, fmt.Errorf("sources::%s::%w", name, err))
 	}
 	if !strings.HasPrefix(s.Path, "/") || strings.ContainsAny(s.Path, "{} \t") {
 		bad("path", "want a plain path that starts with /, have %q", s.Path)
 	}
-	if len(s.Secrets) > 0 && known && k.authentic == nil {
+	if len(s.Secrets) > 0 && err == nil && kind.Signature == nil {
 		bad("secrets", "%s does not sign, use bearer_token_file or client_certificate", s.Kind)
 	}
 	for i, secret := range s.Secrets {
