@@ -14,6 +14,7 @@ type Task struct {
 	Attempt  int64  // of the run, 0 if the source does not count
 	ID, Name string
 	State    State
+	Waiting  bool      // for a person
 	Start    time.Time // zero if it did not begin
 	Result   string    // of a finished task: one of the results, or empty
 	Raw      string    // the provider's word where Result has none for it
@@ -39,6 +40,9 @@ func (t Task) Event() event.Event {
 	)
 	if t.Attempt > 0 {
 		attrs = append(attrs, event.Int(event.RunAttempt, t.Attempt))
+	}
+	if t.Waiting {
+		attrs = append(attrs, event.Bool(event.Waiting, true))
 	}
 	if t.Waited {
 		attrs = append(attrs, event.Float(event.QueueDuration, t.Queued.Seconds()))
