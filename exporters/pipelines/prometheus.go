@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collector returns the Prometheus face of what read returns at each scrape, for example a Counters.Read of everything. Names follow OpenTelemetry's rules for
-// Prometheus: cicd.pipeline.run.outcomes becomes cicd_pipeline_run_outcomes_total. Series carry the time since when
+// Collector returns the Prometheus face of what read returns at each scrape, for example a Counters.Read of everything.
+// Names follow OpenTelemetry's rules for Prometheus: cicd.pipeline.run.outcomes becomes cicd_pipeline_run_outcomes_total. Series carry the time since when
 // they count, which OpenMetrics exposes. Like the series themselves their labels are not known beforehand, so the
 // collector is unchecked: Describe sends nothing.
 func Collector(read func() Snapshot) prometheus.Collector { return collector{read} }
@@ -35,9 +35,12 @@ func constMetric(s Snapshot, family Family, point Point) prometheus.Metric {
 	desc := prometheus.NewDesc(prometheusName(family), family.Help, names, nil)
 	var m prometheus.Metric
 	var err error
-	if family.Kind == Histogram {
+	switch family.Kind {
+	case Histogram:
 		m, err = prometheus.NewConstHistogramWithCreatedTimestamp(desc, point.Count, point.Sum, cumulative(family.Bounds, point.Buckets), s.Start, values...)
-	} else {
+	case Gauge:
+		m, err = prometheus.NewConstMetric(desc, prometheus.GaugeValue, point.Value, values...)
+	default:
 		m, err = prometheus.NewConstMetricWithCreatedTimestamp(desc, prometheus.CounterValue, float64(point.Count), s.Start, values...)
 	}
 	if err != nil {

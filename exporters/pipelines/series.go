@@ -8,14 +8,18 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 )
 
-// Kind is the kind of a metric. Both kinds are cumulative and monotonic.
+// Kind is the kind of a metric.
 type Kind int
 
-// The kinds of metrics.
+// The kinds of metrics. The first two are cumulative and monotonic, a gauge is what is the case at one moment.
 const (
 	Counter Kind = iota
 	Histogram
+	Gauge
 )
+
+// String returns the word for the kind.
+func (k Kind) String() string { return [...]string{"counter", "histogram", "gauge"}[k] }
 
 // Snapshot is what the counters read at one moment: plain data that the faces print.
 type Snapshot struct {
@@ -32,6 +36,8 @@ type Family struct {
 	// Name and Unit are OpenTelemetry's (unit "{run}" or "s"), Help is one sentence.
 	Name, Unit, Help string
 	Kind             Kind
+	// Attributes are the names of those that points can have, besides event.Overflow.
+	Attributes []string
 	// Bounds are the upper bounds of a histogram's buckets, ascending, without +Inf.
 	Bounds []float64
 	// Points are sorted by attributes.
@@ -43,6 +49,8 @@ type Point struct {
 	Attrs event.Set
 	// Count is the value of a counter, or how many values a histogram has seen.
 	Count uint64
+	// Value is the value of a gauge.
+	Value float64
 	// Sum is the sum of a histogram's values.
 	Sum float64
 	// Buckets are the counts between bounds, not cumulative; one more than Bounds.

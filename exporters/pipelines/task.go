@@ -54,6 +54,26 @@ func (t Task) Event() event.Event {
 	return t.event(name, t.Start, attrs)
 }
 
+// taskOf reads back what Event wrote, as far as it is counted; ok is false if the event is not about a task.
+func taskOf(e event.Event) (t Task, ok bool) {
+	switch e.Name {
+	case event.TaskQueued:
+		t.State = Pending
+	case event.TaskStarted:
+		t.State = Executing
+	case event.TaskFinished:
+		t.State = Finished
+	default:
+		return Task{}, false
+	}
+	t.Origin = originOf(e)
+	t.Waiting = e.Attrs.True(event.Waiting)
+	t.Pool = e.Attrs.Text(event.RunnerPool)
+	seconds, has := e.Attrs.Number(event.QueueDuration)
+	t.Queued, t.Waited = time.Duration(seconds*float64(time.Second)), has
+	return t, true
+}
+
 // Step is one finished step of a task, for traces; no metric counts it.
 type Step struct {
 	Origin
