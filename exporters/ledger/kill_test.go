@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -323,19 +324,26 @@ func BenchmarkCount(b *testing.B) {
 			}
 			b.ReportAllocs()
 			n := 0
+			var times []time.Duration
 			for b.Loop() {
 				var tasks sync.WaitGroup
+				took := make([]time.Duration, adders)
 				for a := range adders {
 					e := delivery(n + a + 1)
 					tasks.Go(func() {
+						start := time.Now()
 						if err := c.Add(e); err != nil {
 							b.Error(err)
 						}
+						took[a] = time.Since(start)
 					})
 				}
 				tasks.Wait()
 				n += adders
+				times = append(times, took...)
 			}
+			slices.Sort(times)
+			b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1e3, "p99-ms")
 			info, err := os.Stat(fmt.Sprintf("%s/%020d.events", dir, 1))
 			if err != nil {
 				b.Fatal(err)

@@ -289,18 +289,50 @@ func TestRetain(t *testing.T) {
 }
 
 func BenchmarkDecodeAndCount(b *testing.B) {
-	body, header := exportertest.Read(b, "sources/testdata/github/completed.payload.json"), delivery("workflow_run")
-	c := pipelines.New(observed, pipelines.Options{})
-	b.ReportAllocs()
-	b.SetBytes(int64(len(body)))
-	for b.Loop() {
-		events, err := sources.GitHub(header, body, observed)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := c.Add(events...); err != nil {
-			b.Fatal(err)
-		}
+	for kind, file := range map[string]string{
+		"workflow_run": "completed", "workflow_job": "workflow_job.in_progress.with-queued-steps",
+		"deployment_status": "deployment_status", "push": "push.with-new-branch",
+	} {
+		b.Run(kind, func(b *testing.B) {
+			body, header := exportertest.Read(b, "sources/testdata/github/"+file+".payload.json"), delivery(kind)
+			c := pipelines.New(observed, pipelines.Options{})
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				events, err := sources.GitHub(header, body, observed)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := c.Add(events...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+		})
+	}
+}
+
+// BenchmarkFollow counts 10,000 events of each kind that change something.
+func BenchmarkFollow(b *testing.B) {
+	kinds := map[string]func(i int) event.Event{
+		"tasks":       func(i int) event.Event { return job{id: i, state: pipelines.Executing, at: 1, began: 1, pool: "linux"}.event() },
+		"commits":     func(i int) event.Event { return commit(i+1, i, float64(i)) },
+		"deployments": func(i int) event.Event { return deploys{id: i, at: float64(i), revision: i + 1}.event() },
+	}
+	for kind, at := range kinds {
+		b.Run(kind, func(b *testing.B) {
+			events := make([]event.Event, 10_000)
+			for i := range events {
+				events[i] = at(i)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := pipelines.New(t0, pipelines.Options{}).Add(events...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*len(events))/b.Elapsed().Seconds(), "events/s")
+		})
 	}
 }
 

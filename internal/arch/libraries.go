@@ -37,7 +37,7 @@ var libraries = []library{
 	{"github.com/prometheus/client_golang/prometheus", []string{"exporters/...", "internal/engine", "internal/store/...", "internal/web"}},
 	{"github.com/prometheus/client_model", []string{"exporters/..."}},
 
-	{"go.opentelemetry.io/collector", []string{"collector/...", "cmd/plimsoll-collector"}},
+	{"go.opentelemetry.io/collector", []string{"collector/...", "cmd/plimsoll-collector", "bench/ingest"}},
 	{"go.opentelemetry.io/otel", []string{"collector/..."}},
 	{"go.uber.org/zap", []string{"collector/..."}},
 	{"go.uber.org/multierr", []string{"collector/..."}},
