@@ -315,7 +315,9 @@ func BenchmarkDecodeAndCount(b *testing.B) {
 // BenchmarkFollow counts 10,000 events of each kind that change something.
 func BenchmarkFollow(b *testing.B) {
 	kinds := map[string]func(i int) event.Event{
-		"tasks":       func(i int) event.Event { return job{id: i, state: pipelines.Executing, at: 1, began: 1, pool: "linux"}.event() },
+		"tasks": func(i int) event.Event {
+			return job{id: i, state: pipelines.Executing, at: 1, began: 1, pool: "linux"}.event()
+		},
 		"commits":     func(i int) event.Event { return commit(i+1, i, float64(i)) },
 		"deployments": func(i int) event.Event { return deploys{id: i, at: float64(i), revision: i + 1}.event() },
 	}
