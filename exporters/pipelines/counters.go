@@ -127,6 +127,7 @@ func New(start time.Time, options Options) *Counters {
 		followers: []follower{newRuns(options), newTasks(options), newDeployments(options)},
 		events: newTable(Family{
 			Name: "platform.events.received", Unit: "{event}", Kind: Counter,
+			From:       "every event",
 			Help:       "Events received from CI and CD systems by what became of them.",
 			Attributes: []string{event.EventSource, event.EventVerdict, event.Unmapped},
 		}, options.MaxSeries),

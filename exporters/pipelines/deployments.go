@@ -56,6 +56,7 @@ func newDeployments(options Options) *deployments {
 		leads:     newLeads(options.MaxSeries),
 		outcomes: newTable(Family{
 			Name: "deployment.outcomes", Unit: "{deployment}", Kind: Counter,
+			From: "deployments",
 			Help: "Finished deployments by how they ended and whether they went forward.",
 			Attributes: []string{
 				event.Service, event.Environment, event.Tier, event.DeploymentState, event.Outcome, event.DeploymentKind,

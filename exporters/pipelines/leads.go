@@ -37,6 +37,7 @@ func newLeads(limit int) *leads {
 	return &leads{
 		times: newTable(Family{
 			Name: "deployment.lead_time", Unit: "s", Kind: Histogram,
+			From: "deployments, commits",
 			Help: "Time between each commit being made and its first successful deployment to production.",
 			Bounds: []float64{
 				300, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, // 5 minutes to 12 hours
@@ -46,6 +47,7 @@ func newLeads(limit int) *leads {
 		}, limit),
 		excluded: newTable(Family{
 			Name: "deployment.lead_time.excluded", Unit: "{change}", Kind: Counter,
+			From:       "deployments, commits",
 			Help:       "Changes whose lead time is not known, since the clocks contradict each other or the commits were not heard of.",
 			Attributes: []string{event.Service, event.Environment, event.LeadReason},
 		}, limit),

@@ -32,7 +32,7 @@ func constMetric(s Snapshot, family Family, point Point) prometheus.Metric {
 	for i, a := range point.Attrs {
 		names[i], values[i] = strings.ReplaceAll(a.Name, ".", "_"), a.Text()
 	}
-	desc := prometheus.NewDesc(prometheusName(family), family.Help, names, nil)
+	desc := prometheus.NewDesc(family.PrometheusName(), family.Help, names, nil)
 	var m prometheus.Metric
 	var err error
 	switch family.Kind {
@@ -49,9 +49,9 @@ func constMetric(s Snapshot, family Family, point Point) prometheus.Metric {
 	return m
 }
 
-// prometheusName returns the name with the suffix for its unit and kind; a unit in braces has none.
+// PrometheusName returns the name with the suffix for its unit and kind; a unit in braces has none.
 // Source: OpenTelemetry specification, "Prometheus and OpenMetrics compatibility".
-func prometheusName(family Family) string {
+func (family Family) PrometheusName() string {
 	name := strings.ReplaceAll(family.Name, ".", "_")
 	if family.Unit == "s" {
 		name += "_seconds"

@@ -35,22 +35,26 @@ func newRuns(options Options) *runs {
 		options: options, bySubject: map[string]*tracked{}, open: list.New(), done: list.New(), words: map[string]bool{},
 		outcomes: newTable(Family{
 			Name: "cicd.pipeline.run.outcomes", Unit: "{run}", Kind: Counter,
+			From:       "runs",
 			Help:       "Pipeline runs by outcome, of their first attempt and their final one.",
 			Attributes: with(event.RefKind, event.Trigger, event.Attempt, event.Outcome, event.Result),
 		}, options.MaxSeries),
 		durations: newTable(Family{
 			Name: "cicd.pipeline.run.duration", Unit: "s", Kind: Histogram,
+			From:       "runs",
 			Help:       "Duration of each finished attempt of a pipeline run, without the time it was queued.",
 			Bounds:     powersOfTwo(),
 			Attributes: with(event.Result, event.RunState),
 		}, options.MaxSeries),
 		flaky: newTable(Family{
 			Name: "cicd.pipeline.run.flaky", Unit: "{run}", Kind: Counter,
+			From:       "runs",
 			Help:       "Pipeline runs whose first attempt was bad and a later one good, whenever that was.",
 			Attributes: pipeline,
 		}, options.MaxSeries),
 		errors: newTable(Family{
 			Name: "cicd.pipeline.run.errors", Unit: "{error}", Kind: Counter,
+			From:       "runs",
 			Help:       "Attempts of pipeline runs that ended badly by why, and runs that were never heard of again.",
 			Attributes: with(event.ErrorType),
 		}, options.MaxSeries),
@@ -243,10 +247,12 @@ func (f *runs) gauges(now time.Time) []*table {
 	attributes := []string{event.RepositoryOwner, event.Repository, event.PipelineName, event.RunState}
 	active := newTable(Family{
 		Name: "cicd.pipeline.run.active", Unit: "{run}", Kind: Gauge, Attributes: attributes,
+		From: "runs",
 		Help: "Pipeline runs that are pending, executing or waiting for a person.",
 	}, f.options.MaxSeries)
 	oldest := newTable(Family{
 		Name: "cicd.pipeline.run.oldest", Unit: "s", Kind: Gauge, Attributes: attributes,
+		From: "runs",
 		Help: "Age of the state of the pipeline run that has been in this state for longest, 0 if there is none.",
 	}, f.options.MaxSeries)
 	states := []string{Pending.String(), Executing.String(), "waiting"}

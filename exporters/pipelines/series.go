@@ -38,6 +38,8 @@ type Family struct {
 	Kind             Kind
 	// Attributes are the names of those that points can have, besides event.Overflow.
 	Attributes []string
+	// From says in one or two words what it is counted from.
+	From string
 	// Bounds are the upper bounds of a histogram's buckets, ascending, without +Inf.
 	Bounds []float64
 	// Points are sorted by attributes.

@@ -27,6 +27,7 @@ func newTasks(options Options) *tasks {
 		options: options, bySubject: newRemembered[string, task](options.MaxTasks),
 		queues: newTable(Family{
 			Name: "cicd.pipeline.task.queue.duration", Unit: "s", Kind: Histogram,
+			From:       "tasks",
 			Help:       "Time between a task being asked for and a runner taking it, without tasks that waited for a person.",
 			Bounds:     powersOfTwo(),
 			Attributes: []string{event.RunnerPool},
