@@ -369,3 +369,25 @@ func BenchmarkSnapshot(b *testing.B) {
 		reading(c)
 	}
 }
+
+// BenchmarkReadChanged reads what one event changed among thousands of series, as the receiver does for each delivery.
+func BenchmarkReadChanged(b *testing.B) {
+	c := pipelines.New(t0, pipelines.Options{MaxSeries: 10_000})
+	for i := range 2000 {
+		if err := c.Add(step{run: int64(i + 1), attempt: 1, at: 10, status: "completed", result: "success", workflow: fmt.Sprint("flow", i)}.event(b, 0)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	e := step{run: 1, attempt: 1, at: 10, status: "completed", result: "success", workflow: "flow1"}.event(b, 0)
+	b.ReportAllocs()
+	revision := reading(c).Revision
+	for b.Loop() {
+		if err := c.Add(e); err != nil {
+			b.Fatal(err)
+		}
+		s := since(c, revision)
+		if revision = s.Revision; len(s.Families) != 1 {
+			b.Fatalf("%d families changed, want 1", len(s.Families))
+		}
+	}
+}

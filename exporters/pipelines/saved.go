@@ -2,8 +2,10 @@ package pipelines
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/gob"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
@@ -74,10 +76,16 @@ func (c *Counters) restore(state []byte) error {
 	return nil
 }
 
+// save returns the series, the least recently changed first.
 func (t *table) save() []savedRow {
-	rows := make([]savedRow, 0, len(t.rows))
+	keys := make(map[*row]string, len(t.rows))
 	for key, r := range t.rows {
-		s := savedRow{Key: key, Revision: r.revision, Count: r.Count, Sum: r.Sum, Buckets: r.Buckets}
+		keys[r] = key
+	}
+	rows := make([]savedRow, 0, len(t.rows))
+	for at := t.changed.Front(); at != nil; at = at.Next() {
+		r := at.Value.(*row)
+		s := savedRow{Key: keys[r], Revision: r.revision, Count: r.Count, Sum: r.Sum, Buckets: r.Buckets}
 		for _, a := range r.Attrs {
 			if a.Name == event.Overflow {
 				s.Overflow = true
@@ -90,7 +98,9 @@ func (t *table) save() []savedRow {
 	return rows
 }
 
+// restore takes up the series, which an older version saved in no order.
 func (t *table) restore(rows []savedRow) {
+	slices.SortStableFunc(rows, func(a, b savedRow) int { return cmp.Compare(a.Revision, b.Revision) })
 	for _, s := range rows {
 		var attrs []event.Attr
 		if s.Overflow {
@@ -99,9 +109,6 @@ func (t *table) restore(rows []savedRow) {
 		for i, name := range s.Names {
 			attrs = append(attrs, event.String(name, s.Texts[i]))
 		}
-		t.rows[s.Key] = &row{
-			Point:    Point{Attrs: event.NewSet(attrs...), Count: s.Count, Sum: s.Sum, Buckets: s.Buckets},
-			revision: s.Revision,
-		}
+		t.put(s.Key, Point{Attrs: event.NewSet(attrs...), Count: s.Count, Sum: s.Sum, Buckets: s.Buckets}, s.Revision)
 	}
 }
