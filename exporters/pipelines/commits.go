@@ -14,7 +14,18 @@ type commits struct {
 type commit struct {
 	base      string // empty if it is the first one or nobody said
 	committed time.Time
-	targets   []uint32 // where it has arrived, in the order in which it did
+	targets   []uint32 // where it has arrived, in the order in which it did, at most maxArrivedAt
+}
+
+// maxArrivedAt is for how many targets a commit is known to have arrived. In a repository with more services the line of
+// an older one ends at its last release, but that of a branch from before that may count commits again.
+const maxArrivedAt = 64
+
+func (c *commit) arrive(target uint32) {
+	if len(c.targets) >= maxArrivedAt {
+		c.targets = slices.Delete(c.targets, 0, 1)
+	}
+	c.targets = append(c.targets, target)
 }
 
 func newCommits(limit int) *commits {

@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
@@ -91,7 +92,7 @@ func deploymentOf(e event.Event) (d Deployment, ok bool) {
 	d.Origin = originOf(e)
 	d.Start = e.Start.Round(0)
 	d.Owner, d.Repository = e.Attrs.Text(event.RepositoryOwner), e.Attrs.Text(event.Repository)
-	d.Service, d.ID = e.Attrs.Text(event.Service), e.Attrs.Text(event.DeploymentID)
+	d.Service, d.ID = cmp.Or(e.Attrs.Text(event.Service), d.Repository), e.Attrs.Text(event.DeploymentID)
 	d.Environment, d.Tier = e.Attrs.Text(event.Environment), e.Attrs.Text(event.Tier)
 	status := e.Attrs.Text(event.DeploymentState)
 	d.Succeeded, d.Cancelled = status == succeeded, status == cancelled

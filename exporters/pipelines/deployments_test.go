@@ -256,3 +256,25 @@ func TestDeploymentBounds(t *testing.T) {
 		t.Errorf("%d deployments in %d series of their own, want 50 in at most 4", sum, total)
 	}
 }
+
+// TestManyServices: a repository with more services than a commit remembers counts each commit once for each of them.
+func TestManyServices(t *testing.T) {
+	c := added(t, pipelines.Options{}, commits(1, 2)...)
+	const services = 200
+	for round := range 3 {
+		if err := c.Add(commit(3+round, 2+round, float64(3+round))); err != nil {
+			t.Fatal(err)
+		}
+		for i := range services {
+			d := deploys{id: round*services + i, at: float64(4 + round), revision: 3 + round, service: fmt.Sprint("s", i)}
+			if err := c.Add(d.event()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for service, got := range points(reading(c), leadTime, event.Service) {
+		if got != "3 180s" {
+			t.Errorf("%s: %s, want three commits of a minute each", service, got)
+		}
+	}
+}

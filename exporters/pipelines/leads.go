@@ -97,7 +97,7 @@ func (f *deployments) bring(a arrival, final bool) {
 		return
 	}
 	for i, c := range line {
-		c.targets = append(c.targets, to.id)
+		c.arrive(to.id)
 		if i == 0 || !a.baseline {
 			f.leads.observe(a.to, c.committed, a.at)
 		}
