@@ -127,6 +127,16 @@ func TestDeploymentOutcomes(t *testing.T) {
 	f("revisions that nobody tells are all new", m{"succeeded good deploy ": "2"}, deploys{id: 1, at: 1}, deploys{id: 2, at: 2})
 }
 
+// TestLateFailure: a failure that is reported after the success neither counts nor takes the release back.
+func TestLateFailure(t *testing.T) {
+	c := added(t, pipelines.Options{}, inOrder(
+		deploys{id: 1, at: 2, revision: 1}, deploys{id: 1, at: 3, revision: 1, status: "failed"}, deploys{id: 1, at: 4, revision: 1, key: "again"},
+	)...)
+	if diff := gocmp.Diff(map[string]uint64{"counted": 1, "late": 1, "duplicate": 1}, verdicts(reading(c))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestEnvironments(t *testing.T) {
 	f := func(environment, tier, want string) {
 		t.Helper()
