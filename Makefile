@@ -103,6 +103,10 @@ bench-alerts: ## Score alert policies on simulated incidents
 bench-peers: modules bin/sloth ## Cost and exactness of the rules beside Sloth, Pyrra and the SRE Workbook
 	$(GO) run ./bench/peers -sloth bin/sloth -o bench/results/peers.txt
 
+.PHONY: bench-ingest
+bench-ingest: modules ## Webhooks a second that are on disk before they are answered, and how long an answer takes
+	$(GO) run ./bench/ingest -o bench/results/ingest.txt
+
 .PHONY: fuzz
 fuzz: modules ## Fuzz every target for FUZZTIME (default 30s) each
 	@{ grep -rE --include='*_test.go' --exclude-dir=testdata '^func Fuzz' . || true; } | sort | \

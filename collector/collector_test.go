@@ -84,6 +84,16 @@ func (b *backend) keep(m pmetric.Metric) {
 		}
 		return
 	}
+	if m.Type() == pmetric.MetricTypeGauge {
+		if m.Unit() == "s" {
+			name += "_seconds"
+		}
+		for i := range m.Gauge().DataPoints().Len() {
+			p := m.Gauge().DataPoints().At(i)
+			b.series[name+labels(p.Attributes())] = p.DoubleValue()
+		}
+		return
+	}
 	for i := range m.Histogram().DataPoints().Len() {
 		p := m.Histogram().DataPoints().At(i)
 		b.series[name+"_seconds_count"+labels(p.Attributes())] = float64(p.Count())
@@ -142,7 +152,7 @@ func prometheusFace(t *testing.T, c *pipelines.Counters, now time.Time) map[stri
 				}
 				continue
 			}
-			all[family.GetName()+l] = m.Counter.GetValue()
+			all[family.GetName()+l] = m.Counter.GetValue() + m.Gauge.GetValue()
 		}
 	}
 	return all
@@ -266,7 +276,7 @@ service:
 	http.DefaultClient.CloseIdleConnections()
 	stop()
 
-	const failed = "cicd_pipeline_run_outcomes_total[cicd_pipeline_name=release cicd_pipeline_result=failure platform_attempt=final platform_outcome=bad vcs_owner_name=octo-org vcs_repository_name=octo-repo]"
+	const failed = "cicd_pipeline_run_outcomes_total[cicd_pipeline_name=release cicd_pipeline_result=failure cicd_pipeline_trigger=manual platform_attempt=final platform_outcome=bad vcs_owner_name=octo-org vcs_ref_kind=default vcs_repository_name=octo-repo]"
 	if want[failed] != 1 || len(want) < 30 {
 		t.Errorf("hardly anything was compared: %d series, %v", len(want), want)
 	}

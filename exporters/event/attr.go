@@ -35,6 +35,8 @@ const (
 	DeploymentID    = "deployment.id"
 	DeploymentState = "deployment.status"        // succeeded, failed (semconv)
 	DeploymentKind  = "platform.deployment.kind" // deploy, rollback or redeploy
+	LeadFrom        = "platform.lead.from"       // commit: lead time is counted from when a commit was made
+	LeadReason      = "platform.lead.reason"     // why a change has no lead time: clock or unmatched
 	BaseRevision    = "vcs.ref.base.revision"    // hexadecimal id of the commit before
 	CommitTime      = "platform.commit.time"     // seconds since 1970
 	RunAttempt      = "platform.run.attempt"     // integer, 1 is the first; absent if the provider does not count

@@ -20,28 +20,22 @@ type attempt struct {
 	heard   time.Time // when that was heard of, by ours
 	key     string    // of the event that finished it
 	result  string
+	lost    bool // its end was never heard of
 }
 
 // tracked is a run that is being followed, or that is remembered so that late copies of its events are recognised.
 type tracked struct {
 	subject   string
 	identity  Pipeline
+	refKind   string // of event.RefKind
+	trigger   string // of event.Trigger
 	attempts  []attempt
 	firstDone bool // its first outcome is counted
 	finalDone bool // its final outcome is counted
+	flakyDone bool // it is counted as flaky
 	observed  time.Time
 	element   *list.Element
 }
-
-// verdict is what became of an event.
-type verdict string
-
-const (
-	counted   verdict = "counted"
-	duplicate verdict = "duplicate"
-	late      verdict = "late"    // a state that the attempt has already left
-	surplus   verdict = "surplus" // of a run with more than maxAttempts attempts
-)
 
 func (t *tracked) last() *attempt { return &t.attempts[len(t.attempts)-1] }
 
@@ -125,6 +119,25 @@ func (a attempt) comesBefore(b attempt) bool {
 func (t *tracked) first() (result string, ok bool) {
 	a := t.attempts[0]
 	return a.result, a.state == Finished && a.number <= 1
+}
+
+// flaky tells whether the run failed at first and then succeeded, in time for its final outcome or not.
+func (t *tracked) flaky() bool {
+	result, ok := t.first()
+	if !ok || outcome(result) != bad || t.attempts[0].lost {
+		return false
+	}
+	return slices.ContainsFunc(t.attempts[1:], func(a attempt) bool { return a.state == Finished && outcome(a.result) == good })
+}
+
+// learn takes over what the event says of all attempts. Not every source knows what kind of branch it is.
+func (t *tracked) learn(r Run) {
+	if t.refKind == "" || t.refKind == "other" && r.RefKind != "" {
+		t.refKind = r.RefKind
+	}
+	if t.trigger == "" {
+		t.trigger = r.Trigger
+	}
 }
 
 // final returns the run's result once that will not change any more: at once for a success, settle after any other end,

@@ -1,7 +1,6 @@
 package pipelines
 
 import (
-	"container/list"
 	"sync"
 	"time"
 
@@ -11,38 +10,67 @@ import (
 // Options of Counters. The zero value works: a zero field has the default named beside it.
 type Options struct {
 	// Settle is how long after the end of an attempt a rerun that began still changes the final outcome, and how long
-	// after it was heard of that rerun is waited for. 30 minutes.
+	// after it was heard of that rerun is waited for; and how long the commits of a deployment are waited for.
+	// 30 minutes.
 	Settle time.Duration
 	// MaxAge is how long a run that does not end is waited for after its last sign. 35 days, GitHub's limit for a run.
 	MaxAge time.Duration
-	// Retain is how long a counted run is remembered after it was last heard of, to recognise copies, whatever delivery
-	// they come with. 7 days; GitHub offers redelivery for 3.
+	// Retain is how long a counted run, a task or a deployment is remembered after it was last heard of, to recognise
+	// copies, whatever delivery they come with. 7 days; GitHub offers redelivery for 3.
 	Retain time.Duration
+	// RetainCommits is how long a commit waits for its deployment after it was heard of. 90 days.
+	RetainCommits time.Duration
 	// MaxSeries bounds the series of each metric. 2,000, plus one overflow series for each outcome.
 	MaxSeries int
+	// MaxPools bounds the runner pools that have a series of their own. 50, plus one overflow series.
+	MaxPools int
 	// MaxRuns bounds the runs in memory. 50,000, some 25 MB. The run not heard of for longest makes room.
 	MaxRuns int
+	// MaxTasks bounds the tasks in memory. 100,000, some 20 MB. The task not heard of for longest makes room.
+	MaxTasks int
+	// MaxDeployments bounds the deployments in memory. 20,000, some 5 MB. That not heard of for longest makes room.
+	MaxDeployments int
+	// MaxTargets bounds the pairs of a service and an environment in memory. 5,000, some 30 MB at worst.
+	MaxTargets int
+	// MaxCommits bounds the commits in memory. 100,000, some 30 MB. The oldest makes room.
+	MaxCommits int
 }
 
 func (o Options) withDefaults() Options {
-	def := func(d *time.Duration, value time.Duration) {
-		if *d <= 0 {
-			*d = value
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&o.Settle, 30 * time.Minute},
+		{&o.MaxAge, 35 * 24 * time.Hour},
+		{&o.Retain, 7 * 24 * time.Hour},
+		{&o.RetainCommits, 90 * 24 * time.Hour},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
 		}
 	}
-	def(&o.Settle, 30*time.Minute)
-	def(&o.MaxAge, 35*24*time.Hour)
-	def(&o.Retain, 7*24*time.Hour)
-	if o.MaxSeries <= 0 {
-		o.MaxSeries = 2000
-	}
-	if o.MaxRuns <= 0 {
-		o.MaxRuns = 50_000
+	for _, n := range []struct {
+		field *int
+		value int
+	}{
+		{&o.MaxSeries, 2000},
+		{&o.MaxPools, 50},
+		{&o.MaxRuns, 50_000},
+		{&o.MaxTasks, 100_000},
+		{&o.MaxDeployments, 20_000},
+		{&o.MaxTargets, 5000},
+		{&o.MaxCommits, 100_000},
+	} {
+		if *n.field <= 0 {
+			*n.field = n.value
+		}
 	}
 	return o
 }
 
-// Counters follow pipeline runs and count their outcomes in memory. They are safe for concurrent use.
+// Counters count in memory what becomes of pipeline runs, their tasks and deployments. They are safe for concurrent
+// use.
 type Counters struct {
 	start   time.Time
 	journal Journal // nil if nothing is kept
@@ -56,46 +84,81 @@ type Counters struct {
 	options   Options
 	revision  uint64
 	rejected  map[rejection]int64 // not journaled and counted yet
-	runs      map[string]*tracked
-	open      *list.List // of *tracked without a final outcome, least recently heard of first
-	done      *list.List // of *tracked with one, in the same order
-	outcomes  *table
-	durations *table
+	followers []follower
 	events    *table
 }
+
+// follower follows the subjects of one kind of event and counts what becomes of them. What it counts is a function of
+// the events it was given, in their order, and of the options. Counters call it under their lock.
+type follower interface {
+	// add works an event in and says what became of it; revision is that of the change. ok is false for an event that it
+	// does not follow. The verdict is empty for an event that it made itself, see settled.
+	add(revision uint64, e event.Event) (v verdict, ok bool)
+	// settled returns events of what the passing of time alone has decided by now. They decide it when they are added,
+	// and until then change nothing.
+	settled(now time.Time) []event.Event
+	// tables returns its metrics in the order in which they are read.
+	tables() []*table
+	// gauges returns what is the case at now, and is not kept.
+	gauges(now time.Time) []*table
+	// adopt makes the options those that count from now on.
+	adopt(Options)
+	// save puts its state, without tables, into s, and restore takes it from there, possibly from a state of an older
+	// version where its part is missing.
+	save(s *savedCounters)
+	restore(s *savedCounters)
+}
+
+// verdict is what became of an event.
+type verdict string
+
+const (
+	counted   verdict = "counted"
+	duplicate verdict = "duplicate"
+	late      verdict = "late"    // a state that the subject has already left
+	surplus   verdict = "surplus" // of a run with more than maxAttempts attempts
+)
 
 // New returns counters that count since start, and are gone with the process.
 func New(start time.Time, options Options) *Counters {
 	options = options.withDefaults()
 	return &Counters{
 		options: options, start: start, rejected: map[rejection]int64{},
-		runs: map[string]*tracked{}, open: list.New(), done: list.New(),
-		outcomes: newTable(Family{
-			Name: "cicd.pipeline.run.outcomes", Unit: "{run}", Kind: Counter,
-			Help: "Pipeline runs by outcome, of their first attempt and their final one.",
-		}, options.MaxSeries),
-		durations: newTable(Family{
-			Name: "cicd.pipeline.run.duration", Unit: "s", Kind: Histogram,
-			Help:   "Duration of each finished attempt of a pipeline run, without the time it was queued.",
-			Bounds: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192},
-		}, options.MaxSeries),
+		followers: []follower{newRuns(options), newTasks(options), newDeployments(options)},
 		events: newTable(Family{
 			Name: "platform.events.received", Unit: "{event}", Kind: Counter,
-			Help: "Events received from CI systems by what became of them.",
+			From:       "every event",
+			Help:       "Events received from CI and CD systems by what became of them.",
+			Attributes: []string{event.EventSource, event.EventVerdict, event.Unmapped},
 		}, options.MaxSeries),
 	}
 }
 
-// Read settles the final outcomes that are due at now, and returns the points that changed after the given revision; 0
-// gives all of them. The snapshot shares nothing with c that changes later. How often c is read makes no difference to
-// the outcomes as long as a rerun is heard of before the attempt ahead of it has settled. The error is the journal's:
-// the snapshot is good, and what could not be settled is tried again by the next Read.
+// Families returns every metric that counters can have, in the order of a snapshot and without points.
+func Families() []Family {
+	c := New(time.Time{}, Options{})
+	var families []Family
+	for _, t := range append(c.tables(), c.gauges(time.Time{})...) {
+		families = append(families, t.read(0))
+	}
+	return families
+}
+
+// Read settles what is due at now, and returns the points that changed after the given revision; 0 gives all of them,
+// and the gauges at now as well, unless now is the zero time. The snapshot shares nothing with c that changes later.
+// How often c is read makes no difference to the outcomes as long as a rerun is heard of before the attempt ahead of it
+// has settled. The error is the journal's: the snapshot is good, and what could not be settled is tried again by the
+// next Read.
 func (c *Counters) Read(now time.Time, after uint64) (Snapshot, error) {
 	err := c.advance(now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := Snapshot{Start: c.start, Revision: c.revision}
-	for _, t := range c.tables() {
+	tables := c.tables()
+	if after == 0 && !now.IsZero() {
+		tables = append(tables, c.gauges(now)...)
+	}
+	for _, t := range tables {
 		if family := t.read(after); len(family.Points) > 0 {
 			s.Families = append(s.Families, family)
 		}
@@ -103,33 +166,34 @@ func (c *Counters) Read(now time.Time, after uint64) (Snapshot, error) {
 	return s, err
 }
 
-func (c *Counters) tables() []*table { return []*table{c.outcomes, c.durations, c.events} }
+func (c *Counters) tables() (all []*table) {
+	for _, f := range c.followers {
+		all = append(all, f.tables()...)
+	}
+	return append(all, c.events)
+}
+
+func (c *Counters) gauges(now time.Time) (all []*table) {
+	for _, f := range c.followers {
+		all = append(all, f.gauges(now)...)
+	}
+	return all
+}
 
 // adopt makes the options those that count from now on.
 func (c *Counters) adopt(options Options) {
 	c.options = options
-	for _, t := range c.tables() {
-		t.max = options.MaxSeries
+	for _, f := range c.followers {
+		f.adopt(options)
 	}
 }
 
-// settled returns the events that settle the runs whose time has come. c.mu is held.
-func (c *Counters) settled(now time.Time) []event.Event {
-	var settled []event.Event
-	for at := c.open.Front(); at != nil; at = at.Next() {
-		t := at.Value.(*tracked)
-		if result, ok := t.final(now, t.since(), c.options.Settle, c.options.MaxAge); ok {
-			settled = append(settled, t.settledEvent(result, now))
-		}
+// settled returns the events of what is due. c.mu is held.
+func (c *Counters) settled(now time.Time) (events []event.Event) {
+	for _, f := range c.followers {
+		events = append(events, f.settled(now)...)
 	}
-	return settled
-}
-
-func (t *tracked) settledEvent(result string, now time.Time) event.Event {
-	return Run{
-		Origin:   Origin{Source: "plimsoll", Subject: t.subject, Key: t.subject + "/settled", Time: now, Observed: t.observed},
-		Pipeline: t.identity, Result: result, settled: true,
-	}.Event()
+	return events
 }
 
 // add counts one event. c.mu is held.
@@ -139,133 +203,19 @@ func (c *Counters) add(e event.Event) {
 		c.received(e.Source, e.Attrs.Text(event.EventVerdict), "", e.Attrs.Integer(rejections))
 		return
 	}
-	r, ok := runOf(e)
-	switch {
-	case !ok:
-		c.received(e.Source, "unused", "", 1)
-	case r.settled:
-		if t := c.runs[r.Subject]; t != nil && !t.finalDone {
-			c.finish(t, r.Result)
-		}
-	default:
-		c.forget(r.Observed)
-		c.received(r.Source, string(c.follow(r)), r.Unmapped, 1)
-	}
-}
-
-// follow brings the run of an event up to date and counts what that decides.
-func (c *Counters) follow(r Run) verdict {
-	t := c.track(r)
-	v := t.place(r, func(began time.Time) { c.settle(t, began) })
-	if v != counted {
-		return v
-	}
-	if r.Timed && r.State == Finished {
-		c.duration(r)
-	}
-	c.countFirst(t)
-	if t.last().state == Finished && outcome(t.last().result) == good {
-		c.settle(t, r.Time)
-	}
-	return counted
-}
-
-// settle counts the final outcome if it was decided by that moment, on the source's clock.
-func (c *Counters) settle(t *tracked, now time.Time) {
-	if result, ok := t.final(now, t.last().time, c.options.Settle, c.options.MaxAge); ok && !t.finalDone {
-		c.finish(t, result)
-	}
-}
-
-// finish counts the final outcome. An attempt that never ended ends with it.
-func (c *Counters) finish(t *tracked, result string) {
-	t.finalDone = true
-	if last := t.last(); last.state != Finished {
-		last.state, last.result = Finished, result
-	}
-	c.countFirst(t)
-	c.outcome(t.identity, result, "final").add(c.revision, 1)
-	c.open.Remove(t.element)
-	t.element = c.done.PushBack(t)
-}
-
-func (c *Counters) countFirst(t *tracked) {
-	if result, ok := t.first(); ok && !t.firstDone {
-		t.firstDone = true
-		c.outcome(t.identity, result, "first").add(c.revision, 1)
-	}
-}
-
-// track returns the run of the event, the most recently heard of now. For a new run it makes the zero series from
-// which a rate of the first success and the first failure can be seen.
-func (c *Counters) track(r Run) *tracked {
-	if t := c.runs[r.Subject]; t != nil {
-		t.identity, t.observed = r.Pipeline, r.Observed
-		if t.finalDone {
-			c.done.MoveToBack(t.element)
-		} else {
-			c.open.MoveToBack(t.element)
-		}
-		return t
-	}
-	c.makeRoom()
-	t := &tracked{subject: r.Subject, identity: r.Pipeline, observed: r.Observed}
-	t.element = c.open.PushBack(t)
-	c.runs[r.Subject] = t
-	for _, which := range []string{"first", "final"} {
-		c.outcome(r.Pipeline, Success, which)
-		c.outcome(r.Pipeline, Failure, which)
-	}
-	return t
-}
-
-// makeRoom drops a run if there are too many; if it was still open its outcome is what is known by now.
-func (c *Counters) makeRoom() {
-	for len(c.runs) >= c.options.MaxRuns {
-		if c.done.Len() == 0 {
-			t := c.open.Front().Value.(*tracked)
-			result, _ := t.final(t.last().time, t.last().time, 0, 0)
-			c.finish(t, result)
-		}
-		c.drop(c.done.Front())
-	}
-}
-
-// forget drops the counted runs that were last heard of more than Retain ago.
-func (c *Counters) forget(now time.Time) {
-	for at := c.done.Front(); at != nil; at = c.done.Front() {
-		if !at.Value.(*tracked).observed.Add(c.options.Retain).Before(now) {
+	for _, f := range c.followers {
+		if v, ok := f.add(c.revision, e); ok {
+			if v != "" {
+				c.received(e.Source, string(v), e.Attrs.Text(event.Unmapped), 1)
+			}
 			return
 		}
-		c.drop(at)
 	}
-}
-
-func (c *Counters) drop(at *list.Element) {
-	delete(c.runs, c.done.Remove(at).(*tracked).subject)
-}
-
-func (c *Counters) outcome(id Pipeline, result, which string) *row {
-	return c.outcomes.at(c.revision, id.attrs(), []event.Attr{
-		event.String(event.Result, result), event.String(event.Outcome, outcome(result)), event.String(event.Attempt, which),
-	})
-}
-
-func (c *Counters) duration(r Run) {
-	c.durations.at(c.revision, r.Pipeline.attrs(), []event.Attr{
-		event.String(event.Result, r.Result), event.String(event.RunState, Executing.String()),
-	}).observe(c.revision, c.durations.family.Bounds, r.Duration.Seconds())
+	c.received(e.Source, "unused", e.Attrs.Text(event.Unmapped), 1)
 }
 
 func (c *Counters) received(source, verdict, unmapped string, n int64) {
 	c.events.at(c.revision, nil, []event.Attr{
 		event.String(event.EventSource, source), event.String(event.EventVerdict, verdict), event.String(event.Unmapped, unmapped),
 	}).add(c.revision, uint64(n))
-}
-
-func (p Pipeline) attrs() []event.Attr {
-	return []event.Attr{
-		event.String(event.RepositoryOwner, p.Owner), event.String(event.Repository, p.Repository),
-		event.String(event.PipelineName, p.Name),
-	}
 }

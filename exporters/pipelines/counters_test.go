@@ -289,18 +289,52 @@ func TestRetain(t *testing.T) {
 }
 
 func BenchmarkDecodeAndCount(b *testing.B) {
-	body, header := exportertest.Read(b, "sources/testdata/github/completed.payload.json"), delivery("workflow_run")
-	c := pipelines.New(observed, pipelines.Options{})
-	b.ReportAllocs()
-	b.SetBytes(int64(len(body)))
-	for b.Loop() {
-		events, err := sources.GitHub(header, body, observed)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := c.Add(events...); err != nil {
-			b.Fatal(err)
-		}
+	for kind, file := range map[string]string{
+		"workflow_run": "completed", "workflow_job": "workflow_job.in_progress.with-queued-steps",
+		"deployment_status": "deployment_status", "push": "push.with-new-branch",
+	} {
+		b.Run(kind, func(b *testing.B) {
+			body, header := exportertest.Read(b, "sources/testdata/github/"+file+".payload.json"), delivery(kind)
+			c := pipelines.New(observed, pipelines.Options{})
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				events, err := sources.GitHub(header, body, observed)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := c.Add(events...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+		})
+	}
+}
+
+// BenchmarkFollow counts 10,000 events of each kind that change something.
+func BenchmarkFollow(b *testing.B) {
+	kinds := map[string]func(i int) event.Event{
+		"tasks": func(i int) event.Event {
+			return job{id: i, state: pipelines.Executing, at: 1, began: 1, pool: "linux"}.event()
+		},
+		"commits":     func(i int) event.Event { return commit(i+1, i, float64(i)) },
+		"deployments": func(i int) event.Event { return deploys{id: i, at: float64(i), revision: i + 1}.event() },
+	}
+	for kind, at := range kinds {
+		b.Run(kind, func(b *testing.B) {
+			events := make([]event.Event, 10_000)
+			for i := range events {
+				events[i] = at(i)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := pipelines.New(t0, pipelines.Options{}).Add(events...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*len(events))/b.Elapsed().Seconds(), "events/s")
+		})
 	}
 }
 
@@ -333,5 +367,27 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		reading(c)
+	}
+}
+
+// BenchmarkReadChanged reads what one event changed among thousands of series, as the receiver does for each delivery.
+func BenchmarkReadChanged(b *testing.B) {
+	c := pipelines.New(t0, pipelines.Options{MaxSeries: 10_000})
+	for i := range 2000 {
+		if err := c.Add(step{run: int64(i + 1), attempt: 1, at: 10, status: "completed", result: "success", workflow: fmt.Sprint("flow", i)}.event(b, 0)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	e := step{run: 1, attempt: 1, at: 10, status: "completed", result: "success", workflow: "flow1"}.event(b, 0)
+	b.ReportAllocs()
+	revision := reading(c).Revision
+	for b.Loop() {
+		if err := c.Add(e); err != nil {
+			b.Fatal(err)
+		}
+		s := since(c, revision)
+		if revision = s.Revision; len(s.Families) != 1 {
+			b.Fatalf("%d families changed, want 1", len(s.Families))
+		}
 	}
 }

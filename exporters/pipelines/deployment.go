@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
@@ -29,20 +30,40 @@ type Deployment struct {
 	Start             time.Time
 }
 
+// Values of event.DeploymentState. The last is none of semantic conventions, which know no deployment that nobody wanted
+// to run to its end.
+const (
+	succeeded = "succeeded"
+	failed    = "failed"
+	cancelled = "cancelled"
+)
+
+// Values of event.DeploymentKind.
+const (
+	deploy   = "deploy"
+	redeploy = "redeploy"
+	rollback = "rollback"
+)
+
+// status says how a finished deployment ended.
+func (d Deployment) status() string {
+	switch {
+	case d.Cancelled:
+		return cancelled
+	case d.Succeeded:
+		return succeeded
+	}
+	return failed
+}
+
 // Event returns the deployment as an event.
 func (d Deployment) Event() event.Event {
 	name, status, kind := event.DeploymentStarted, "", ""
 	if d.State == Finished {
-		name, status = event.DeploymentFinished, "failed"
-		switch {
-		case d.Cancelled:
-			status = "cancelled"
-		case d.Succeeded:
-			status = "succeeded"
-		}
+		name, status = event.DeploymentFinished, d.status()
 	}
 	if d.Rollback {
-		kind = "rollback"
+		kind = rollback
 	}
 	return d.event(name, d.Start, []event.Attr{
 		event.String(event.RepositoryOwner, d.Owner),
@@ -56,6 +77,28 @@ func (d Deployment) Event() event.Event {
 		event.String(event.Revision, d.Revision),
 		event.String(event.Unmapped, d.Unmapped),
 	})
+}
+
+// deploymentOf reads back what Event wrote; ok is false if the event is not about a deployment.
+func deploymentOf(e event.Event) (d Deployment, ok bool) {
+	switch e.Name {
+	case event.DeploymentStarted: // pending and executing are told apart by nothing that is counted
+		d.State = Executing
+	case event.DeploymentFinished:
+		d.State = Finished
+	default:
+		return Deployment{}, false
+	}
+	d.Origin = originOf(e)
+	d.Start = e.Start.Round(0)
+	d.Owner, d.Repository = e.Attrs.Text(event.RepositoryOwner), e.Attrs.Text(event.Repository)
+	d.Service, d.ID = cmp.Or(e.Attrs.Text(event.Service), d.Repository), e.Attrs.Text(event.DeploymentID)
+	d.Environment, d.Tier = e.Attrs.Text(event.Environment), e.Attrs.Text(event.Tier)
+	status := e.Attrs.Text(event.DeploymentState)
+	d.Succeeded, d.Cancelled = status == succeeded, status == cancelled
+	d.Rollback = e.Attrs.Text(event.DeploymentKind) == rollback
+	d.Revision = e.Attrs.Text(event.Revision)
+	return d, true
 }
 
 // Commit is one commit that arrived on a branch; Origin.Time is when it arrived.
@@ -77,4 +120,17 @@ func (c Commit) Event() event.Event {
 		event.Int(event.CommitTime, c.Committed.Unix()),
 		event.String(event.Unmapped, c.Unmapped),
 	})
+}
+
+// commitOf reads back what Event wrote; ok is false if the event is not about a commit.
+func commitOf(e event.Event) (c Commit, ok bool) {
+	if e.Name != event.CommitPushed {
+		return Commit{}, false
+	}
+	return Commit{
+		Origin: originOf(e),
+		Owner:  e.Attrs.Text(event.RepositoryOwner), Repository: e.Attrs.Text(event.Repository),
+		Revision: e.Attrs.Text(event.Revision), Base: e.Attrs.Text(event.BaseRevision),
+		Committed: time.Unix(e.Attrs.Integer(event.CommitTime), 0).UTC(),
+	}, true
 }

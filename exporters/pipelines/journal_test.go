@@ -76,9 +76,12 @@ func TestJournalRefuses(t *testing.T) {
 	if err := c.Add(e); err == nil || !strings.Contains(err.Error(), e.Key) {
 		t.Errorf("Add = %v, want an error that names %s", err, e.Key)
 	}
-	after, err := c.Read(minutes(100), 0)
-	if err == nil {
+	if _, err := c.Read(minutes(100), 0); err == nil {
 		t.Error("Read settled a run that could not be kept")
+	}
+	after, err := c.Read(time.Time{}, 0)
+	if err == nil {
+		t.Error("Read counted a rejection that could not be kept")
 	}
 	if diff := cmp.Diff(before.Families, after.Families, exact); diff != "" {
 		t.Errorf("something was counted that could not be kept:\n%s", diff)

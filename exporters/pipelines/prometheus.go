@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collector returns the Prometheus face of what read returns at each scrape, for example a Counters.Read of everything. Names follow OpenTelemetry's rules for
-// Prometheus: cicd.pipeline.run.outcomes becomes cicd_pipeline_run_outcomes_total. Series carry the time since when
+// Collector returns the Prometheus face of what read returns at each scrape, for example a Counters.Read of everything.
+// Names follow OpenTelemetry's rules for Prometheus: cicd.pipeline.run.outcomes becomes cicd_pipeline_run_outcomes_total. Series carry the time since when
 // they count, which OpenMetrics exposes. Like the series themselves their labels are not known beforehand, so the
 // collector is unchecked: Describe sends nothing.
 func Collector(read func() Snapshot) prometheus.Collector { return collector{read} }
@@ -32,12 +32,15 @@ func constMetric(s Snapshot, family Family, point Point) prometheus.Metric {
 	for i, a := range point.Attrs {
 		names[i], values[i] = strings.ReplaceAll(a.Name, ".", "_"), a.Text()
 	}
-	desc := prometheus.NewDesc(prometheusName(family), family.Help, names, nil)
+	desc := prometheus.NewDesc(family.PrometheusName(), family.Help, names, nil)
 	var m prometheus.Metric
 	var err error
-	if family.Kind == Histogram {
+	switch family.Kind {
+	case Histogram:
 		m, err = prometheus.NewConstHistogramWithCreatedTimestamp(desc, point.Count, point.Sum, cumulative(family.Bounds, point.Buckets), s.Start, values...)
-	} else {
+	case Gauge:
+		m, err = prometheus.NewConstMetric(desc, prometheus.GaugeValue, point.Value, values...)
+	default:
 		m, err = prometheus.NewConstMetricWithCreatedTimestamp(desc, prometheus.CounterValue, float64(point.Count), s.Start, values...)
 	}
 	if err != nil {
@@ -46,9 +49,9 @@ func constMetric(s Snapshot, family Family, point Point) prometheus.Metric {
 	return m
 }
 
-// prometheusName returns the name with the suffix for its unit and kind; a unit in braces has none.
+// PrometheusName returns the name with the suffix for its unit and kind; a unit in braces has none.
 // Source: OpenTelemetry specification, "Prometheus and OpenMetrics compatibility".
-func prometheusName(family Family) string {
+func (family Family) PrometheusName() string {
 	name := strings.ReplaceAll(family.Name, ".", "_")
 	if family.Unit == "s" {
 		name += "_seconds"

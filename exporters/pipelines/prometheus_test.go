@@ -2,6 +2,7 @@ package pipelines_test
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,15 +16,26 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
-// realRuns returns counters that have read all the real payloads and histories.
-func realRuns(t *testing.T) *pipelines.Counters {
+// realDeliveries returns counters that have read all the real payloads and histories.
+func realDeliveries(t *testing.T) *pipelines.Counters {
 	t.Helper()
 	c := pipelines.New(observed, pipelines.Options{})
 	var events []event.Event
-	for _, name := range []string{"requested", "requested.with-conclusion", "completed", "completed.with-pull-requests"} {
-		events = append(events, decodeOne(t, delivery("workflow_run"), exportertest.Read(t, "sources/testdata/github/"+name+".payload.json")))
+	files, err := filepath.Glob("sources/testdata/github/*.payload.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
 	}
-	events = append(events, decodeOne(t, delivery("push"), exportertest.Read(t, "sources/testdata/github/push.payload.json")))
+	for _, file := range files {
+		kind, _, _ := strings.Cut(filepath.Base(file), ".")
+		if kind == "completed" || kind == "requested" {
+			kind = "workflow_run"
+		}
+		decoded, err := sources.GitHub(delivery(kind), exportertest.Read(t, file), observed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, decoded...)
+	}
 	for _, name := range []string{"pipelines", "pipeline_details"} {
 		decoded, err := sources.History(exportertest.Read(t, "sources/testdata/gitlab/"+name+".csv"), observed, sources.GitLabPipeline)
 		if err != nil {
@@ -40,10 +52,19 @@ func realRuns(t *testing.T) *pipelines.Counters {
 	return c
 }
 
+// whole is everything c shows two months after it was given the real deliveries.
+func whole(c *pipelines.Counters) pipelines.Snapshot {
+	s, err := c.Read(observed.AddDate(0, 2, 0), 0)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
 func exposition(t *testing.T, c *pipelines.Counters) []byte {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(pipelines.Collector(func() pipelines.Snapshot { return reading(c) }))
+	registry.MustRegister(pipelines.Collector(func() pipelines.Snapshot { return whole(c) }))
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -58,9 +79,9 @@ func exposition(t *testing.T, c *pipelines.Counters) []byte {
 }
 
 func TestCollector(t *testing.T) {
-	c := realRuns(t)
+	c := realDeliveries(t)
 	exportertest.Golden(t, *update, "testdata/history.prom", exposition(t, c))
-	collector := pipelines.Collector(func() pipelines.Snapshot { return reading(c) })
+	collector := pipelines.Collector(func() pipelines.Snapshot { return whole(c) })
 	if err := testutil.CollectAndCompare(collector, bytes.NewReader(exportertest.Read(t, "testdata/history.prom"))); err != nil {
 		t.Error(err)
 	}
@@ -82,7 +103,7 @@ func TestCollectorOverflow(t *testing.T) {
 	if problems, err := testutil.CollectAndLint(collector); err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v %v", problems, err)
 	}
-	line := `cicd_pipeline_run_outcomes_total{cicd_pipeline_result="success",otel_metric_overflow="true",platform_attempt="final",platform_outcome="good"} 2`
+	line := `cicd_pipeline_run_outcomes_total{cicd_pipeline_result="success",cicd_pipeline_trigger="other",otel_metric_overflow="true",platform_attempt="final",platform_outcome="good",vcs_ref_kind="other"} 2`
 	if text := string(exposition(t, c)); !strings.Contains(text, line+"\n") {
 		t.Errorf("want the line\n%s\nhave\n%s", line, text)
 	}

@@ -1,9 +1,10 @@
 // Package pipelines turns what CI systems say about their runs into counters an SLO can be written on.
 //
 // There are three steps. The decoders in package sources are pure functions from a delivery or a history record to the
-// facts of this package (Run, Task, Deployment, Commit), which travel as events. Counters follows each run through its
-// attempts and counts outcomes once, however often an event is delivered. A Snapshot is what the counters read, as plain data; the Prometheus face
-// (Collector, here) and the OTLP face (the collector's platform_events receiver) both print it and add nothing.
+// facts of this package (Run, Task, Step, Deployment, Commit), which travel as events. Counters have one follower for
+// each kind of fact, which counts what becomes of a subject once, however often an event is delivered. A Snapshot is
+// what the counters read, as plain data; the Prometheus face (Collector, here) and the OTLP face (the collector's
+// platform_events receiver) both print it and add nothing.
 //
 // Two outcomes of a run are counted: of its first attempt, which shows flakiness, and its final one, which is what the
 // developer was left with. No run number, commit or branch is ever part of a metric.
@@ -88,6 +89,7 @@ type Run struct {
 	Start    time.Time // of the attempt, zero if the source does not say
 	Result   string    // of a finished attempt: one of the results, or empty
 	Raw      string    // the provider's word where Result has none for it
+	Error    string    // why it failed if the source says more than Result, a word of the provider's vocabulary
 	Duration time.Duration
 	Timed    bool   // Duration is known
 	Trigger  string // event.Trigger
@@ -101,6 +103,7 @@ func (r Run) Event() event.Event {
 	attrs := append(r.Pipeline.attrs(),
 		event.String(event.Result, r.Result),
 		event.String(event.ResultRaw, r.Raw),
+		event.String(event.ErrorType, r.Error),
 		event.String(event.Trigger, r.Trigger),
 		event.String(event.RefKind, r.RefKind),
 		event.String(event.Revision, r.Revision),
@@ -155,6 +158,7 @@ func runOf(e event.Event) (r Run, ok bool) {
 	r.ID = e.Attrs.Text(event.RunID)
 	r.Attempt = e.Attrs.Integer(event.RunAttempt)
 	r.Result, r.Raw = e.Attrs.Text(event.Result), e.Attrs.Text(event.ResultRaw)
+	r.Error = e.Attrs.Text(event.ErrorType)
 	r.Trigger, r.RefKind, r.Revision = e.Attrs.Text(event.Trigger), e.Attrs.Text(event.RefKind), e.Attrs.Text(event.Revision)
 	r.Waiting = e.Attrs.True(event.Waiting)
 	seconds, has := e.Attrs.Number(event.RunDuration)

@@ -2,9 +2,10 @@ package pipelines
 
 import (
 	"bytes"
-	"container/list"
+	"cmp"
 	"encoding/gob"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
@@ -13,29 +14,21 @@ import (
 // savedCounters is the whole of Counters in a form that encoding/gob can write: from the same saved counters the same
 // events give the same readings. Fields may be added; old ones keep their name and meaning.
 type savedCounters struct {
-	Start      time.Time
-	Revision   uint64
-	Options    Options
-	Open, Done []savedRun // in the order of the lists
-	Tables     map[string][]savedRow
-}
+	Start    time.Time
+	Revision uint64
+	Options  Options
+	Tables   map[string][]savedRow
 
-type savedRun struct {
-	Subject                     string
-	Owner, Repository, Pipeline string
-	Attempts                    []savedAttempt
-	FirstDone, FinalDone        bool
-	Observed                    time.Time
-}
+	// Of runs, in the order of the lists.
+	Open, Done []savedRun
 
-type savedAttempt struct {
-	Number      int64
-	Start       time.Time
-	Began       time.Time
-	State       int
-	Waiting     bool
-	Time, Heard time.Time
-	Key, Result string
+	Tasks []savedTask // least recently heard of first, as everything below
+
+	Deployments []savedDeployment
+	Targets     []savedTarget
+	LastTarget  uint32
+	Commits     []savedCommit
+	Arrivals    []savedArrival
 }
 
 type savedRow struct {
@@ -50,12 +43,12 @@ type savedRow struct {
 
 // save returns the state of the counters. c.mu is held.
 func (c *Counters) save() ([]byte, error) {
-	s := savedCounters{
-		Start: c.start.Round(0), Revision: c.revision, Options: c.options,
-		Open: saveRuns(c.open), Done: saveRuns(c.done), Tables: map[string][]savedRow{},
-	}
+	s := savedCounters{Start: c.start.Round(0), Revision: c.revision, Options: c.options, Tables: map[string][]savedRow{}}
 	for _, t := range c.tables() {
 		s.Tables[t.family.Name] = t.save()
+	}
+	for _, f := range c.followers {
+		f.save(&s)
 	}
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(s); err != nil {
@@ -73,57 +66,26 @@ func (c *Counters) restore(state []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.start, c.revision = s.Start, s.Revision
-	c.adopt(s.Options)
-	c.restoreRuns(c.open, s.Open)
-	c.restoreRuns(c.done, s.Done)
+	c.adopt(s.Options.withDefaults()) // an older version had fewer
 	for _, t := range c.tables() {
 		t.restore(s.Tables[t.family.Name])
+	}
+	for _, f := range c.followers {
+		f.restore(&s)
 	}
 	return nil
 }
 
-func saveRuns(runs *list.List) []savedRun {
-	saved := make([]savedRun, 0, runs.Len())
-	for at := runs.Front(); at != nil; at = at.Next() {
-		t := at.Value.(*tracked)
-		r := savedRun{
-			Subject: t.subject, Owner: t.identity.Owner, Repository: t.identity.Repository, Pipeline: t.identity.Name,
-			Attempts:  make([]savedAttempt, len(t.attempts)),
-			FirstDone: t.firstDone, FinalDone: t.finalDone, Observed: t.observed,
-		}
-		for i, a := range t.attempts {
-			r.Attempts[i] = savedAttempt{
-				Number: a.number, Start: a.start, Began: a.began, State: int(a.state), Waiting: a.waiting,
-				Time: a.time, Heard: a.heard, Key: a.key, Result: a.result,
-			}
-		}
-		saved = append(saved, r)
-	}
-	return saved
-}
-
-func (c *Counters) restoreRuns(runs *list.List, saved []savedRun) {
-	for _, r := range saved {
-		t := &tracked{
-			subject: r.Subject, identity: Pipeline{r.Owner, r.Repository, r.Pipeline},
-			attempts:  make([]attempt, len(r.Attempts)),
-			firstDone: r.FirstDone, finalDone: r.FinalDone, observed: r.Observed,
-		}
-		for i, a := range r.Attempts {
-			t.attempts[i] = attempt{
-				number: a.Number, start: a.Start, began: a.Began, state: State(a.State), waiting: a.Waiting,
-				time: a.Time, heard: a.Heard, key: a.Key, result: a.Result,
-			}
-		}
-		t.element = runs.PushBack(t)
-		c.runs[t.subject] = t
-	}
-}
-
+// save returns the series, the least recently changed first.
 func (t *table) save() []savedRow {
-	rows := make([]savedRow, 0, len(t.rows))
+	keys := make(map[*row]string, len(t.rows))
 	for key, r := range t.rows {
-		s := savedRow{Key: key, Revision: r.revision, Count: r.Count, Sum: r.Sum, Buckets: r.Buckets}
+		keys[r] = key
+	}
+	rows := make([]savedRow, 0, len(t.rows))
+	for at := t.changed.Front(); at != nil; at = at.Next() {
+		r := at.Value.(*row)
+		s := savedRow{Key: keys[r], Revision: r.revision, Count: r.Count, Sum: r.Sum, Buckets: r.Buckets}
 		for _, a := range r.Attrs {
 			if a.Name == event.Overflow {
 				s.Overflow = true
@@ -136,7 +98,9 @@ func (t *table) save() []savedRow {
 	return rows
 }
 
+// restore takes up the series, which an older version saved in no order.
 func (t *table) restore(rows []savedRow) {
+	slices.SortStableFunc(rows, func(a, b savedRow) int { return cmp.Compare(a.Revision, b.Revision) })
 	for _, s := range rows {
 		var attrs []event.Attr
 		if s.Overflow {
@@ -145,9 +109,6 @@ func (t *table) restore(rows []savedRow) {
 		for i, name := range s.Names {
 			attrs = append(attrs, event.String(name, s.Texts[i]))
 		}
-		t.rows[s.Key] = &row{
-			Point:    Point{Attrs: event.NewSet(attrs...), Count: s.Count, Sum: s.Sum, Buckets: s.Buckets},
-			revision: s.Revision,
-		}
+		t.put(s.Key, Point{Attrs: event.NewSet(attrs...), Count: s.Count, Sum: s.Sum, Buckets: s.Buckets}, s.Revision)
 	}
 }

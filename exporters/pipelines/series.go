@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"container/list"
 	"slices"
 	"strings"
 	"time"
@@ -8,14 +9,18 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 )
 
-// Kind is the kind of a metric. Both kinds are cumulative and monotonic.
+// Kind is the kind of a metric.
 type Kind int
 
-// The kinds of metrics.
+// The kinds of metrics. The first two are cumulative and monotonic, a gauge is what is the case at one moment.
 const (
 	Counter Kind = iota
 	Histogram
+	Gauge
 )
+
+// String returns the word for the kind.
+func (k Kind) String() string { return [...]string{"counter", "histogram", "gauge"}[k] }
 
 // Snapshot is what the counters read at one moment: plain data that the faces print.
 type Snapshot struct {
@@ -32,6 +37,10 @@ type Family struct {
 	// Name and Unit are OpenTelemetry's (unit "{run}" or "s"), Help is one sentence.
 	Name, Unit, Help string
 	Kind             Kind
+	// Attributes are the names of those that points can have, besides event.Overflow.
+	Attributes []string
+	// From says in one or two words what it is counted from.
+	From string
 	// Bounds are the upper bounds of a histogram's buckets, ascending, without +Inf.
 	Bounds []float64
 	// Points are sorted by attributes.
@@ -43,6 +52,8 @@ type Point struct {
 	Attrs event.Set
 	// Count is the value of a counter, or how many values a histogram has seen.
 	Count uint64
+	// Value is the value of a gauge.
+	Value float64
 	// Sum is the sum of a histogram's values.
 	Sum float64
 	// Buckets are the counts between bounds, not cumulative; one more than Bounds.
@@ -52,18 +63,29 @@ type Point struct {
 // table holds the series of one metric. It makes at most max series; what comes after goes to series that carry
 // event.Overflow instead of the attributes without bound, so that sums over all series stay exact.
 type table struct {
-	family Family
-	max    int
-	rows   map[string]*row
+	family  Family
+	max     int
+	rows    map[string]*row
+	changed *list.List // of *row, by revision: a reading of what changed looks at nothing else
 }
 
 type row struct {
 	Point
 	revision uint64
+	table    *table
+	element  *list.Element
 }
 
 func newTable(family Family, limit int) *table {
-	return &table{family: family, max: limit, rows: map[string]*row{}}
+	return &table{family: family, max: limit, rows: map[string]*row{}, changed: list.New()}
+}
+
+// put makes a series, or takes one up again.
+func (t *table) put(key string, p Point, revision uint64) *row {
+	r := &row{Point: p, revision: revision, table: t}
+	r.element = t.changed.PushBack(r)
+	t.rows[key] = r
+	return r
 }
 
 // at returns the series with the attributes of both lists, or the overflow series with those of bounded. The series is
@@ -81,13 +103,11 @@ func (t *table) at(revision uint64, unbounded, bounded []event.Attr) *row {
 		}
 		attrs = slices.Concat(overflow, bounded)
 	}
-	r := &row{revision: revision}
-	r.Attrs = event.NewSet(attrs...)
+	p := Point{Attrs: event.NewSet(attrs...)}
 	if t.family.Kind == Histogram {
-		r.Buckets = make([]uint64, len(t.family.Bounds)+1)
+		p.Buckets = make([]uint64, len(t.family.Bounds)+1)
 	}
-	t.rows[key] = r
-	return r
+	return t.put(key, p, revision)
 }
 
 // rowKey joins the values; \xff is not in valid UTF-8.
@@ -105,6 +125,7 @@ func rowKey(lists ...[]event.Attr) string {
 func (r *row) add(revision, n uint64) {
 	r.Count += n
 	r.revision = revision
+	r.table.changed.MoveToBack(r.element)
 }
 
 // observe adds a value to a histogram with these bounds; a bound belongs to the bucket below it.
@@ -118,12 +139,10 @@ func (r *row) observe(revision uint64, bounds []float64, value float64) {
 // read returns a copy of the family with the points that changed after the revision.
 func (t *table) read(after uint64) Family {
 	family := t.family
-	for _, r := range t.rows {
-		if r.revision > after {
-			p := r.Point
-			p.Buckets = slices.Clone(p.Buckets)
-			family.Points = append(family.Points, p)
-		}
+	for at := t.changed.Back(); at != nil && at.Value.(*row).revision > after; at = at.Prev() {
+		p := at.Value.(*row).Point
+		p.Buckets = slices.Clone(p.Buckets)
+		family.Points = append(family.Points, p)
 	}
 	slices.SortFunc(family.Points, func(a, b Point) int { return compareSets(a.Attrs, b.Attrs) })
 	return family

@@ -14,6 +14,7 @@ type Task struct {
 	Attempt  int64  // of the run, 0 if the source does not count
 	ID, Name string
 	State    State
+	Waiting  bool      // for a person
 	Start    time.Time // zero if it did not begin
 	Result   string    // of a finished task: one of the results, or empty
 	Raw      string    // the provider's word where Result has none for it
@@ -40,6 +41,9 @@ func (t Task) Event() event.Event {
 	if t.Attempt > 0 {
 		attrs = append(attrs, event.Int(event.RunAttempt, t.Attempt))
 	}
+	if t.Waiting {
+		attrs = append(attrs, event.Bool(event.Waiting, true))
+	}
 	if t.Waited {
 		attrs = append(attrs, event.Float(event.QueueDuration, t.Queued.Seconds()))
 	}
@@ -48,6 +52,26 @@ func (t Task) Event() event.Event {
 	}
 	name := [...]string{event.TaskQueued, event.TaskStarted, event.TaskFinished}[t.State]
 	return t.event(name, t.Start, attrs)
+}
+
+// taskOf reads back what Event wrote, as far as it is counted; ok is false if the event is not about a task.
+func taskOf(e event.Event) (t Task, ok bool) {
+	switch e.Name {
+	case event.TaskQueued:
+		t.State = Pending
+	case event.TaskStarted:
+		t.State = Executing
+	case event.TaskFinished:
+		t.State = Finished
+	default:
+		return Task{}, false
+	}
+	t.Origin = originOf(e)
+	t.Waiting = e.Attrs.True(event.Waiting)
+	t.Pool = e.Attrs.Text(event.RunnerPool)
+	seconds, has := e.Attrs.Number(event.QueueDuration)
+	t.Queued, t.Waited = time.Duration(seconds*float64(time.Second)), has
+	return t, true
 }
 
 // Step is one finished step of a task, for traces; no metric counts it.

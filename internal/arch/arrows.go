@@ -47,6 +47,7 @@ var arrows = []arrow{
 	{"exporters/ledger", []string{"exporters/event"}},
 	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger"}},
 	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/pipelines"}},
+	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
 	{"exporters/...", []string{"exporters/event", "exporters/ledger"}},
 
 	// Execution.

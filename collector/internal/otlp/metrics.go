@@ -24,9 +24,12 @@ func Metrics(scopeName string, s pipelines.Snapshot, collector pcommon.Resource,
 		m.SetName(family.Name)
 		m.SetUnit(family.Unit)
 		m.SetDescription(family.Help)
-		if family.Kind == pipelines.Histogram {
+		switch family.Kind {
+		case pipelines.Histogram:
 			setHistogram(m.SetEmptyHistogram(), s.Start, now, family)
-		} else {
+		case pipelines.Gauge:
+			setGauge(m.SetEmptyGauge(), now, family)
+		default:
 			setSum(m.SetEmptySum(), s.Start, now, family)
 		}
 	}
@@ -51,6 +54,16 @@ func setSum(sum pmetric.Sum, start, now time.Time, family pipelines.Family) {
 		p.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
 		p.SetTimestamp(pcommon.NewTimestampFromTime(now))
 		p.SetIntValue(int64(point.Count))
+		setAttributes(p.Attributes(), point.Attrs)
+	}
+}
+
+func setGauge(gauge pmetric.Gauge, now time.Time, family pipelines.Family) {
+	gauge.DataPoints().EnsureCapacity(len(family.Points))
+	for _, point := range family.Points {
+		p := gauge.DataPoints().AppendEmpty()
+		p.SetTimestamp(pcommon.NewTimestampFromTime(now))
+		p.SetDoubleValue(point.Value)
 		setAttributes(p.Attributes(), point.Attrs)
 	}
 }

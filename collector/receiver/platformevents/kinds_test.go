@@ -46,6 +46,7 @@ func TestKinds(t *testing.T) {
 	f("gitlab", "gitlab/pipeline.json", platformevents.SourceConfig{Secrets: []configopaque.String{secret}},
 		map[string]string{"X-Gitlab-Event": "Pipeline Hook", "X-Gitlab-Token": secret})
 	f("cdevents", "cdevents/pipelinerun_finished.json", bearer, bears())
+	f("argocd", "argocd/notification_healthy.json", bearer, bears())
 	f("azuredevops", "azuredevops/build_succeeded.json", bearer, bears())
 	f("jenkins", "jenkins/notification_completed.json", bearer, bears())
 	f("tekton", "tekton/pipelinerun_successful.json", bearer, bears(

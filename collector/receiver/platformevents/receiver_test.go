@@ -279,6 +279,7 @@ func TestAnswers(t *testing.T) {
 	want := map[string]int64{
 		"cicd.pipeline.run.outcomes first success": 1, "cicd.pipeline.run.outcomes final success": 1,
 		"cicd.pipeline.run.outcomes first failure": 0, "cicd.pipeline.run.outcomes final failure": 0,
+		"cicd.pipeline.run.flaky":          0,
 		"platform.events.received counted": 1, "platform.events.received duplicate": 1, "platform.events.received unused": 1,
 		"platform.events.received unauthentic": 6, "platform.events.received malformed": 1, "platform.events.received unread": 1,
 	}

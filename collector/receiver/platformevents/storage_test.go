@@ -41,6 +41,7 @@ func TestRestart(t *testing.T) {
 	want := map[string]int64{
 		"cicd.pipeline.run.outcomes first success": 1, "cicd.pipeline.run.outcomes final success": 1,
 		"cicd.pipeline.run.outcomes first failure": 1, "cicd.pipeline.run.outcomes final failure": 0,
+		"cicd.pipeline.run.errors": 1, "cicd.pipeline.run.flaky": 0,
 		"platform.events.received counted": 2,
 	}
 	for i := range 3 {

@@ -30,24 +30,30 @@ func delivery(kind string) http.Header {
 	return http.Header{"X-Github-Event": {kind}, "Content-Type": {"application/json"}}
 }
 
+// TestDecodeGitHubPayloads: a file is named after its event, but those of workflow_run after the action alone.
 func TestDecodeGitHubPayloads(t *testing.T) {
 	files, err := filepath.Glob("testdata/github/*.payload.json")
-	if err != nil || len(files) != 5 {
-		t.Fatalf("want 5 payloads, have %v %v", files, err)
+	if err != nil || len(files) != 20 {
+		t.Fatalf("want 20 payloads, have %v %v", files, err)
 	}
-	var all []event.Event
+	var all []byte
 	for _, file := range files {
-		kind := "workflow_run"
-		if strings.Contains(file, "push") {
-			kind = "push"
-		}
-		events, err := sources.GitHub(delivery(kind), exportertest.Read(t, file), observed)
+		name := filepath.Base(file)
+		events, err := sources.GitHub(delivery(eventOf(name)), exportertest.Read(t, file), observed)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
-		all = append(all, events...)
+		all = fmt.Appendf(all, "# %s\n%s", strings.TrimSuffix(name, ".payload.json"), exportertest.Lines(t, events))
 	}
-	exportertest.Golden(t, *update, "testdata/github.golden", exportertest.Lines(t, all))
+	exportertest.Golden(t, *update, "testdata/github.golden", all)
+}
+
+func eventOf(file string) string {
+	kind, _, _ := strings.Cut(file, ".")
+	if kind == "completed" || kind == "requested" {
+		return "workflow_run"
+	}
+	return kind
 }
 
 // payload is a workflow_run delivery with fields of workflow_run replaced.
@@ -226,25 +232,39 @@ func TestSignedByGitHub(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, name := range []string{"completed", "completed.with-pull-requests", "requested", "requested.with-conclusion"} {
-		f.Add(exportertest.Read(f, "testdata/github/"+name+".payload.json"))
+	files, err := filepath.Glob("testdata/github/*.payload.json")
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	kinds := []string{"workflow_run", "workflow_job", "deployment", "deployment_status", "push", "status"}
+	for _, file := range files {
+		f.Add(exportertest.Read(f, file))
 	}
 	f.Add([]byte(`{"id":1,"project_id":2,"status":"failed","web_url":"https://gitlab.com/a/b/-/pipelines/1","updated_at":"2022-01-27T10:07:19.043Z","duration":-1e300}`))
 	f.Add([]byte(`{"id":1,"name":"\ud800\n","repository":{"id":1,"full_name":"///"},"status":"completed"}`))
+	decoders := []func([]byte, time.Time) ([]event.Event, error){sources.GitHubRun, sources.GitLabPipeline}
+	for _, kind := range kinds {
+		decoders = append(decoders, func(b []byte, now time.Time) ([]event.Event, error) { return sources.GitHub(delivery(kind), b, now) })
+	}
+	repository := sources.GitHubRepository{ID: 1, FullName: "acme/shop", DefaultBranch: "main"}
+	for _, decode := range []func(sources.GitHubRepository, []byte, time.Time) ([]event.Event, error){
+		sources.GitHubRunIn, sources.GitHubJob, sources.GitHubDeployment,
+		func(r sources.GitHubRepository, b []byte, now time.Time) ([]event.Event, error) {
+			return sources.GitHubDeploymentStatus(r, b, b, now)
+		},
+	} {
+		decoders = append(decoders, func(b []byte, now time.Time) ([]event.Event, error) { return decode(repository, b, now) })
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c := pipelines.New(observed, pipelines.Options{})
-		for _, decode := range []func([]byte, time.Time) ([]event.Event, error){
-			func(b []byte, now time.Time) ([]event.Event, error) {
-				return sources.GitHub(delivery("workflow_run"), b, now)
-			},
-			sources.GitHubRun, sources.GitLabPipeline,
-		} {
+		for _, decode := range decoders {
 			events, err := decode(body, observed)
 			if (err == nil) == (len(events) == 0) {
 				t.Errorf("got %d events and error %v", len(events), err)
 			}
 			for _, e := range events {
-				if _, err := json.Marshal(e); err != nil || !strings.HasPrefix(e.Key, e.Subject+"/") || e.Subject == "" {
+				whole := e.Name == event.Unused && e.Key == "" || e.Subject != "" && strings.HasPrefix(e.Key, e.Subject+"/")
+				if _, err := json.Marshal(e); err != nil || !whole {
 					t.Errorf("event %+v: %v", e, err)
 				}
 			}

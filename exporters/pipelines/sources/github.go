@@ -29,49 +29,83 @@ type githubRun struct {
 	Created    stamp            `json:"created_at"`
 	Started    stamp            `json:"run_started_at"`
 	Updated    stamp            `json:"updated_at"`
-	Repository githubRepository `json:"repository"`
+	Repository GitHubRepository `json:"repository"`
 }
 
-type githubRepository struct {
+// GitHubRepository is the part that is read of a repository (GET /repos/{owner}/{repo}). A webhook brings its own;
+// records of the REST API leave all or some of it out.
+type GitHubRepository struct {
 	ID            int64  `json:"id"`
 	FullName      string `json:"full_name"`
 	DefaultBranch string `json:"default_branch"`
 }
 
 // GitHub returns the events of one webhook delivery: header is the request's, body its raw body, JSON or a form
-// with a payload field. workflow_run gives one run event, every other event one event.Unused. What is not understood
-// inside a run is named in its event.Unmapped attribute. The error is for a body that can not be a workflow_run; it
-// does not quote the body. It does not check the signature, see SignedByGitHub, and does not keep body.
+// with a payload field.
+//
+//	workflow_run       one run
+//	workflow_job       one task and, once it is completed, its steps
+//	deployment         one deployment
+//	deployment_status  one deployment; event.Unused if the status is inactive, which says that another one took over
+//	push               one commit each, oldest first, on the default branch and on release/ branches
+//
+// Every other event, and a push to another branch or of a tag, is one event.Unused. What is not understood is named in
+// event.Unmapped; a job, a deployment or a push without the ids to follow it by is event.Unused with "id" there. The
+// error is for a body that is not JSON or can not be a workflow_run; it does not quote the body. GitHub does not check
+// the signature, see SignedByGitHub, and does not keep body.
 func GitHub(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {
-	if header.Get("X-GitHub-Event") != "workflow_run" {
+	kind := header.Get("X-GitHub-Event")
+	decode, used := map[string]func([]byte, time.Time) ([]event.Event, error){
+		"workflow_run": githubRunDelivery, "workflow_job": githubJobDelivery,
+		"deployment": githubDeploymentDelivery, "deployment_status": githubDeploymentDelivery,
+		"push": githubPushDelivery,
+	}[kind]
+	if !used {
 		return []event.Event{pipelines.Unused("github", observed)}, nil
-	}
-	var delivery struct {
-		Run        *githubRun       `json:"workflow_run"`
-		Repository githubRepository `json:"repository"`
 	}
 	payload, err := githubPayload(header, body)
 	if err != nil {
 		return nil, err
 	}
+	events, err := decode(payload, observed)
+	if err != nil {
+		return nil, fmt.Errorf("decode github %s: %w", kind, err)
+	}
+	return events, nil
+}
+
+func githubRunDelivery(payload []byte, observed time.Time) ([]event.Event, error) {
+	var delivery struct {
+		Run        *githubRun       `json:"workflow_run"`
+		Repository GitHubRepository `json:"repository"`
+	}
 	exact, err := unmarshal(payload, &delivery)
 	if err != nil {
-		return nil, fmt.Errorf("decode github workflow_run: %w", err)
+		return nil, err
 	}
 	if delivery.Run == nil {
-		return nil, errors.New("decode github workflow_run: no workflow_run in it")
+		return nil, errors.New("no workflow_run in it")
 	}
 	delivery.Run.Repository = delivery.Repository
 	return delivery.Run.events(exact, observed)
 }
 
 // GitHubRun returns the event of one workflow run of the REST API (GET /repos/{owner}/{repo}/actions/runs).
-// The same state of a run gives the same event.Key as its webhook.
+// The same state of a run gives the same event.Key as its webhook. The record does not say which branch is the default
+// one: without that, see GitHubRunIn, the run is on an "other" branch.
 func GitHubRun(record []byte, observed time.Time) ([]event.Event, error) {
+	return GitHubRunIn(GitHubRepository{}, record, observed)
+}
+
+// GitHubRunIn is GitHubRun for a repository of which more is known than the record says.
+func GitHubRunIn(repository GitHubRepository, record []byte, observed time.Time) ([]event.Event, error) {
 	var run githubRun
 	exact, err := unmarshal(record, &run)
 	if err != nil {
 		return nil, fmt.Errorf("decode github run: %w", err)
+	}
+	if run.Repository.ID == repository.ID {
+		run.Repository = repository
 	}
 	return run.events(exact, observed)
 }
@@ -159,26 +193,39 @@ func (g githubRun) setState(r *pipelines.Run) {
 }
 
 func (g githubRun) setResult(r *pipelines.Run, conclusion string) {
+	if conclusion == "action_required" {
+		r.State, r.Waiting, r.Raw = pipelines.Pending, true, conclusion
+		return
+	}
+	var ok bool
+	if r.Result, r.Raw, ok = githubResult(conclusion); !ok {
+		r.Unmapped = "conclusion"
+	}
+	if r.Result == pipelines.Errored {
+		r.Error = conclusion
+	}
+}
+
+// githubResult maps a conclusion to a result, or to GitHub's own word where there is none for it. ok is false for a
+// conclusion that is not known, which null is for what is completed.
+func githubResult(conclusion string) (result, raw string, ok bool) {
 	switch conclusion {
 	case "success":
-		r.Result = pipelines.Success
+		return pipelines.Success, "", true
 	case "failure":
-		r.Result = pipelines.Failure
+		return pipelines.Failure, "", true
 	case "timed_out":
-		r.Result = pipelines.Timeout
+		return pipelines.Timeout, "", true
 	case "cancelled":
-		r.Result = pipelines.Cancellation
+		return pipelines.Cancellation, "", true
 	case "skipped":
-		r.Result = pipelines.Skip
+		return pipelines.Skip, "", true
 	case "startup_failure":
-		r.Result = pipelines.Errored
-	case "neutral", "stale":
-		r.Raw = conclusion
-	case "action_required":
-		r.State, r.Waiting, r.Raw = pipelines.Pending, true, conclusion
-	default: // also a completed run without a conclusion
-		r.Raw, r.Unmapped = "unknown", "conclusion"
+		return pipelines.Errored, "", true
+	case "neutral", "stale", "action_required":
+		return "", conclusion, true
 	}
+	return "", "unknown", false
 }
 
 // githubTrigger maps the event that started a run to one of six words.
@@ -198,6 +245,16 @@ func githubTrigger(name string) string {
 	return "other"
 }
 
+// unusable is what becomes of an authentic delivery that has no ids.
+func unusable(observed time.Time) []event.Event {
+	e := pipelines.Unused("github", observed)
+	e.Attrs = event.NewSet(event.String(event.Unmapped, "id"))
+	return []event.Event{e}
+}
+
+// releaseBranches begins the names of branches that releases are made from.
+const releaseBranches = "release/"
+
 // refKind maps the branch to a word of fixed vocabulary. Without a default branch, as in REST records, a push to any
 // branch but release/* is "other".
 func (g githubRun) refKind() string {
@@ -208,7 +265,7 @@ func (g githubRun) refKind() string {
 		return "tag"
 	case g.HeadBranch != "" && g.HeadBranch == g.Repository.DefaultBranch:
 		return "default"
-	case strings.HasPrefix(g.HeadBranch, "release/"):
+	case strings.HasPrefix(g.HeadBranch, releaseBranches):
 		return "release"
 	}
 	return "other"

@@ -25,7 +25,7 @@ var vocabulary = map[string][]string{
 	event.Tier:            {"production", "staging", "testing", "development", "other"},
 	event.DeploymentState: {"succeeded", "failed", "cancelled"},
 	event.DeploymentKind:  {"deploy", "rollback", "redeploy"},
-	event.Unmapped:        {"status", "conclusion", "clock", "type"},
+	event.Unmapped:        {"status", "conclusion", "clock", "type", "action", "id", "steps", "commits"},
 }
 
 var names = []string{
