@@ -23,13 +23,15 @@ const (
 	liveCalm   = 5 * time.Second
 	liveOutage = 45 * time.Second // half of the requests fail
 	liveTick   = 10 * time.Second
-	liveWithin = 4 * time.Minute // for each thing that is waited for
+	liveWithin = 6 * time.Minute // for each thing that is waited for; rollups come every four minutes
 )
 
-// TestLive runs the whole line on the wall clock, once with Prometheus and once with VictoriaMetrics and vmalert: a
-// service is scraped every second and fails for 45 s; the server's own scheduler evaluates the files of plimsoll
-// build; its alerts go to a real Alertmanager, which tells a webhook. Every request is counted exactly, one page
-// comes and one end of it, and package engine, fed with the samples that the server scraped, fires at the same time.
+// TestLive runs the whole line on the wall clock, with Prometheus, with VictoriaMetrics and vmalert, and with a cluster
+// of Cortex: a service is scraped every second and fails for 45 s; the server's own scheduler evaluates the files of
+// plimsoll build, or the groups of plimsoll push; its alerts go to a real Alertmanager, which tells a webhook. In the
+// midst of the outage an ingester of the cluster is killed. Every request is counted exactly, one page comes and one
+// end of it, and package engine, fed with the samples that the server scraped, fires at the same time and has the same
+// budget.
 func TestLive(t *testing.T) {
 	for _, c := range []struct {
 		target string
@@ -41,6 +43,7 @@ func TestLive(t *testing.T) {
 		// vmalert shows to a rule what the rule before it recorded at the next evaluation only: increments, sums, burn
 		// rates, alert. And its groups are evaluated at other times.
 		{"victoriametrics", liveVictoria, 5 * liveTick},
+		{"mimir", liveCortex, 2 * liveTick},
 	} {
 		t.Run(c.target, func(t *testing.T) {
 			t.Parallel()
@@ -50,9 +53,20 @@ func TestLive(t *testing.T) {
 			l := &live{t: t, db: db, service: s, lag: c.lag}
 			l.await("two evaluations", func() bool { return len(l.samples(slo.SeriesBadIncrement)) >= 2 })
 			s.begin()
+			l.await("a quarter of the outage is over", func() bool {
+				_, bad := s.counts(time.Now())
+				return bad > int(liveRate/2*liveOutage.Seconds())/4
+			})
+			if db.disturb != nil {
+				db.disturb()
+			}
 			l.await("the page has come and gone", func() bool { return len(h.names()) >= 2 })
 			s.end()
 			l.await("the last request is counted", func() bool { return l.last(slo.SeriesEventsIncrement) == 0 })
+			l.await("the rollups have it too", func() bool {
+				total, _ := s.counts(time.Now())
+				return math.Abs(l.last(slo.SeriesEventsSum+`{window="1d"}`)-float64(total)) < 0.5
+			})
 			h.expect(am, "firing live page", "resolved live page")
 			l.check()
 		})
@@ -143,6 +157,26 @@ func liveVictoria(t testing.TB, files []string, target, notify string) *database
 	return db
 }
 
+// liveCortex starts a cluster, pushes the rules to its ruler, and starts a Prometheus that scrapes and sends on.
+func liveCortex(t testing.TB, _ []string, target, notify string) *database {
+	t.Helper()
+	db := cortex(t, notify)
+	push := func(flags ...string) string {
+		return mustOutput(t, "plimsoll", append([]string{"push", "rules", "--ruler", db.url, "--api", "cortex", "--tenant", db.tenant, "testdata/live"}, flags...)...)
+	}
+	t.Logf("pushed: %s", strings.TrimSpace(push()))
+	if again := push("--plan", "--exit-code"); !strings.HasPrefix(again, "0 to create, 0 to update, 0 to remove") {
+		t.Errorf("want nothing to do after a push, have\n%s", again)
+	}
+	dir, addr := t.TempDir(), address(t)
+	config := write(t, dir, "prometheus.yml", fmt.Sprintf(scrapeConfig, target)+fmt.Sprintf(`
+remote_write: [{url: "%s", headers: {X-Scope-OrgID: %s}, queue_config: {batch_send_deadline: 1s}}]
+`, db.url+db.push, db.tenant))
+	start(t, "prometheus", addr, "/-/ready",
+		"--agent", "--config.file="+config, "--storage.agent.path="+dir+"/data", "--web.listen-address="+addr, "--log.level=warn")
+	return db
+}
+
 // live looks at one server.
 type live struct {
 	t       testing.TB
@@ -194,20 +228,55 @@ func (l *live) check() {
 		l.t.Fatal("want an alert that fired, have none in ALERTS")
 	}
 	from, to := firing[0].t, firing[len(firing)-1].t.Add(liveTick)
-	wantFrom, wantTo, wantEvents, wantFailed := l.replay()
-	if events != wantEvents || failed != wantFailed {
-		l.t.Errorf("package engine counts %v requests and %v failed, want %v and %v", wantEvents, wantFailed, events, failed)
+	want := l.replay()
+	if events != want.events || failed != want.failed {
+		l.t.Errorf("package engine counts %v requests and %v failed, want %v and %v", want.events, want.failed, events, failed)
 	}
-	late, later := from.Sub(wantFrom), to.Sub(wantTo)
+	l.checkBudget(want.budget)
+	late, later := from.Sub(want.from), to.Sub(want.to)
 	l.t.Logf("fires %v after package engine, and ends %v after", late, later)
 	if late.Abs() > l.lag || later.Abs() > l.lag {
-		l.t.Errorf("want to fire from %v to %v, at most %v off, have %v to %v", wantFrom, wantTo, l.lag, from, to)
+		l.t.Errorf("want to fire from %v to %v, at most %v off, have %v to %v", want.from, want.to, l.lag, from, to)
+	}
+	for _, series := range []string{slo.SeriesBadIncrement, slo.SeriesBadSum + `{window="1m"}`, slo.SeriesBudgetRemaining} {
+		all := l.samples(series)
+		t := all[len(all)-1].t
+		l.t.Logf("%s is evaluated %v after multiples of %v", series, t.Sub(t.Truncate(liveTick)), liveTick)
 	}
 }
 
-// replay gives the samples that the server scraped to package engine, and returns from when to when the alert fires,
-// as of the data, and what it counts.
-func (l *live) replay() (from, to time.Time, events, failed float64) {
+// budgetSeries are the series of the budget's window, by the rollups.
+const budgetSeries = `{__name__=~"slo:events:sum|slo:bad:sum|slo:burn_rate:ratio|slo:budget_remaining:ratio",window=~"1d|"}`
+
+// checkBudget compares the series of the budget with those of package engine.
+func (l *live) checkBudget(want map[string]float64) {
+	got := map[string]float64{}
+	for _, s := range l.db.query(budgetSeries, time.Now()) {
+		got[s.key()] = s.v
+	}
+	for key, w := range want {
+		g, ok := got[key]
+		if !ok || math.Abs(g-w) > 1e-9*math.Abs(w) { // VictoriaMetrics keeps decimals, of about 15 digits
+			l.t.Errorf("budget: %s: want %v, have %v", key, w, g)
+		}
+		if strings.HasPrefix(key, slo.SeriesBudgetRemaining) {
+			l.t.Logf("budget left: %v, %v in package engine", g, w)
+		}
+	}
+	if len(want) != 4 || len(got) != 4 {
+		l.t.Errorf("want four series of the budget, have %d in package engine and %d on the server: %v", len(want), len(got), got)
+	}
+}
+
+// outcome is what package engine makes of the samples that a server scraped.
+type outcome struct {
+	from, to       time.Time // when the alert fires, as of the data
+	events, failed float64
+	budget         map[string]float64 // budgetSeries at the end
+}
+
+// replay gives the samples that the server scraped to package engine.
+func (l *live) replay() outcome {
 	l.t.Helper()
 	var scraped []store.Sample
 	first, last := time.Now(), time.Time{}
@@ -228,30 +297,41 @@ func (l *live) replay() (from, to time.Time, events, failed float64) {
 		l.t.Fatal(err)
 	}
 	delay := generate(l.t, set, "prometheus")[0].QueryOffset
+	const rollup = 4 * time.Minute
+	to := last.Add(3 * rollup).Truncate(rollup) // when the rollups have everything
+	var out outcome
 	err := e.Run(l.t.Context(), engine.Replay{
-		From: first.Truncate(liveTick), To: last.Add(delay).Truncate(liveTick),
+		From: first.Truncate(liveTick), To: to,
 		OnTick: func(t time.Time, happened []engine.Event) error {
 			for _, x := range happened {
 				switch {
 				case x.Alert.Name != slo.AlertBudgetBurn:
 				case x.Kind == engine.Fired:
-					from = t.Add(-delay)
+					out.from = t.Add(-delay)
 				default:
-					to = t.Add(-delay)
+					out.to = t.Add(-delay)
 				}
 			}
-			return l.add(e, t.Add(-delay), &events, &failed)
+			return l.add(e, t.Add(-delay), &out)
 		},
 	})
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return from, to, events, failed
+	points, err := e.Query(l.t.Context(), budgetSeries, to.Add(-delay))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	out.budget = map[string]float64{}
+	for _, p := range points {
+		out.budget[p.Labels.String()] = p.V
+	}
+	return out
 }
 
 // add adds the increments that were recorded at a time.
-func (l *live) add(e *engine.Engine, at time.Time, events, failed *float64) error {
-	for series, total := range map[string]*float64{slo.SeriesEventsIncrement: events, slo.SeriesBadIncrement: failed} {
+func (l *live) add(e *engine.Engine, at time.Time, out *outcome) error {
+	for series, total := range map[string]*float64{slo.SeriesEventsIncrement: &out.events, slo.SeriesBadIncrement: &out.failed} {
 		points, err := e.Query(l.t.Context(), series, at)
 		if err != nil {
 			return err

@@ -74,12 +74,13 @@ func address(t testing.TB) string {
 
 // server is a running program.
 type server struct {
-	t    testing.TB
-	name string
-	url  string
-	cmd  *exec.Cmd
-	log  logbook
-	done chan struct{} // closed when the process has ended
+	t      testing.TB
+	name   string
+	url    string
+	tenant string // sent with every request, unless empty
+	cmd    *exec.Cmd
+	log    logbook
+	done   chan struct{} // closed when the process has ended
 }
 
 // start starts a program that serves HTTP at addr, and waits until path answers 200. The program is killed at the
@@ -149,6 +150,15 @@ func (s *server) stop() {
 	case <-time.After(stopWithin):
 		s.t.Fatalf("%s did not end within %v", s.name, stopWithin)
 	}
+}
+
+// kill ends the process as a power cut would.
+func (s *server) kill() {
+	s.t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		s.t.Fatalf("kill %s: %v", s.name, err)
+	}
+	<-s.done
 }
 
 // logbook keeps what a process writes. It is safe for concurrent use.
