@@ -71,8 +71,8 @@ check-bench: modules ## Every benchmark runs, once
 	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
 
 .PHONY: test-real
-test-real: build tools-real ## Run the tests against real servers: not part of make test
-	$(GO) test -tags real -count=1 -v -timeout 20m ./internal/realtest/...
+test-real: build tools-real ## Run the tests against real servers, for a quarter of an hour: not part of make test
+	$(GO) test -tags real -count=1 -v -parallel 4 -timeout 60m ./internal/realtest/...
 
 .PHONY: bench
 bench: modules ## Run every benchmark COUNT times (default 1)

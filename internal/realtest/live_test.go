@@ -23,7 +23,7 @@ const (
 	liveCalm   = 5 * time.Second
 	liveOutage = 45 * time.Second // half of the requests fail
 	liveTick   = 10 * time.Second
-	liveWithin = 6 * time.Minute // for each thing that is waited for; rollups come every four minutes
+	liveWithin = 10 * time.Minute // for each thing that is waited for; rollups come every four minutes
 )
 
 // TestLive runs the whole line on the wall clock, with Prometheus, with VictoriaMetrics and vmalert, and with a cluster
@@ -38,12 +38,13 @@ func TestLive(t *testing.T) {
 		open   func(t testing.TB, files []string, service, alertmanager string) *database
 		lag    time.Duration // of the alert
 	}{
-		// Prometheus evaluates at other times than package engine, by up to an interval, and sees other samples.
-		{"prometheus", livePrometheus, 2 * liveTick},
+		// Prometheus evaluates each group at other times than package engine, by up to an interval: increments, then
+		// the alert. One more for a busy machine that misses an evaluation.
+		{"prometheus", livePrometheus, 3 * liveTick},
 		// vmalert shows to a rule what the rule before it recorded at the next evaluation only: increments, sums, burn
-		// rates, alert. And its groups are evaluated at other times.
-		{"victoriametrics", liveVictoria, 5 * liveTick},
-		{"mimir", liveCortex, 2 * liveTick},
+		// rates, alert. And its groups are evaluated at other times, and may miss one.
+		{"victoriametrics", liveVictoria, 6 * liveTick},
+		{"mimir", liveCortex, 3 * liveTick},
 	} {
 		t.Run(c.target, func(t *testing.T) {
 			t.Parallel()
