@@ -55,7 +55,7 @@ func victoria(t testing.TB, flags ...string) *database {
 	t.Helper()
 	dir, addr := t.TempDir(), address(t)
 	return &database{flush: "/internal/force_flush", server: start(t, "victoria-metrics", addr, "/health", append([]string{
-		"-storageDataPath=" + dir + "/data", "-httpListenAddr=" + addr, "-retentionPeriod=10y", "-search.latencyOffset=0s",
+		"-storageDataPath=" + dir + "/data", "-httpListenAddr=" + addr, "-retentionPeriod=10y",
 		"-search.disableCache", "-loggerLevel=ERROR", "-memory.allowedBytes=256MB",
 	}, flags...)...)}
 }
@@ -84,10 +84,11 @@ func (d *database) sync() {
 	}
 }
 
-// query evaluates an instant query, or one for the raw samples of a range.
+// query evaluates an instant query, or one for the raw samples of a range. Without nocache, VictoriaMetrics would
+// answer for another time than the one asked for, if that is less than 30 s ago.
 func (d *database) query(expr string, at time.Time) []sample {
 	d.t.Helper()
-	body := d.get(d.prefix+"/api/v1/query", url.Values{"query": {expr}, "time": {stamp(at)}})
+	body := d.get(d.prefix+"/api/v1/query", url.Values{"query": {expr}, "time": {stamp(at)}, "nocache": {"1"}})
 	var answer struct {
 		Data struct {
 			Type   string `json:"resultType"`
