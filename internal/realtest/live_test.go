@@ -64,10 +64,7 @@ func TestLive(t *testing.T) {
 			l.await("the page has come and gone", func() bool { return len(h.names()) >= 2 })
 			s.end()
 			l.await("the last request is counted", func() bool { return l.last(slo.SeriesEventsIncrement) == 0 })
-			l.await("the rollups have it too", func() bool {
-				total, _ := s.counts(time.Now())
-				return math.Abs(l.last(slo.SeriesEventsSum+`{window="1d"}`)-float64(total)) < 0.5
-			})
+			l.await("the budget has it too", l.settled)
 			h.expect(am, "firing live page", "resolved live page")
 			l.check()
 		})
@@ -242,6 +239,9 @@ func (l *live) check() {
 	}
 	for _, series := range []string{slo.SeriesBadIncrement, slo.SeriesBadSum + `{window="1m"}`, slo.SeriesBudgetRemaining} {
 		all := l.samples(series)
+		if len(all) == 0 {
+			l.t.Fatalf("want samples of %s, have none", series)
+		}
 		t := all[len(all)-1].t
 		l.t.Logf("%s is evaluated %v after multiples of %v", series, t.Sub(t.Truncate(liveTick)), liveTick)
 	}
@@ -249,6 +249,16 @@ func (l *live) check() {
 
 // budgetSeries are the series of the budget's window, by the rollups.
 const budgetSeries = `{__name__=~"slo:events:sum|slo:bad:sum|slo:burn_rate:ratio|slo:budget_remaining:ratio",window=~"1d|"}`
+
+// settled reports whether the series of the budget have every request, and agree: on vmalert they follow one another
+// by an evaluation each.
+func (l *live) settled() bool {
+	total, failed := l.service.counts(time.Now())
+	const rate = slo.SeriesBurnRate + `{window="1d"}`
+	burn := float64(failed) / float64(total) / 0.01
+	return l.last(slo.SeriesEventsSum+`{window="1d"}`) == float64(total) && math.Abs(l.last(rate)-burn) < 1e-6*burn &&
+		math.Abs(l.last(slo.SeriesBudgetRemaining)-(1-burn)) < 1e-6*burn
+}
 
 // checkBudget compares the series of the budget with those of package engine.
 func (l *live) checkBudget(want map[string]float64) {

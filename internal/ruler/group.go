@@ -154,7 +154,8 @@ func writeList(b *strings.Builder, indent string, list []any) {
 // foreign returns why g is not ours, or "".
 func (g group) foreign() string {
 	name := g.name()
-	if !strings.HasPrefix(name, "slo-") && !strings.HasSuffix(name, "-fast") && !strings.HasSuffix(name, "-slow") {
+	shape := strings.HasPrefix(name, "slo-") || strings.HasSuffix(name, "-fast") || strings.HasSuffix(name, "-slow")
+	if !shape || quote(name) != name {
 		return "its name is none that plimsoll gives"
 	}
 	list, _ := g["rules"].([]any)

@@ -264,3 +264,20 @@ func TestNoGroups(t *testing.T) {
 	}
 	wantSummary(t, plan(t, c, nil, ruler.PlanOptions{Force: true}), "0 to create, 0 to update, 0 to remove, 0 unchanged")
 }
+
+// What a server says reaches the terminal without control characters, and odd names are not ours.
+func TestHostileServer(t *testing.T) {
+	s := newServer(t)
+	groups := generate(t, "99.9%")
+	s.groups["a"] = "{name: \"slo-\\e[31m\\nred\", rules: [{record: 'slo:x', expr: 'vector(1)'}]}\n"
+	s.groups["b"] = "{name: " + groups[0].Name + ", \"odd\\e\": [\"\\e\"], rules: [{record: 'slo:x', expr: \"vector(1)\\e\", labels: {\"l\\e\": \"v\\e\"}}]}\n"
+	p := plan(t, s.client(t, ruler.Options{}), groups, ruler.PlanOptions{})
+	wantSummary(t, p, "2 to create, 1 to update, 0 to remove, 0 unchanged, 1 kept")
+	var b strings.Builder
+	if err := p.WriteDiff(&b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "\x1b") || !strings.Contains(b.String(), `-  expr: "vector(1)\x1b"`) {
+		t.Errorf("want the sign escaped, have\n%.600s", b.String())
+	}
+}
