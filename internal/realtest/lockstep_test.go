@@ -22,6 +22,7 @@ import (
 // recorded. The queries, the database and the ends of series are the server's; the order of evaluation is ours, so
 // that it can be the same on both sides.
 func TestLockstep(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		target rules.Target
 		open   func(testing.TB) *database

@@ -22,6 +22,7 @@ import (
 // second, with restarts, new and vanished targets, histograms that are empty at first, and an outage in which requests
 // are slow.
 func TestNativeHistograms(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		target rules.Target
 		open   func(testing.TB) *database
