@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -62,15 +63,28 @@ func mustOutput(t testing.TB, name string, args ...string) string {
 	return out
 }
 
-// address returns a loopback address that nothing listens on.
+// address returns a loopback address that nothing listens on, and that no other test gets until this one ends: each
+// holds the port of the same number for UDP, which no server here uses. The ports lie below those that the kernel gives
+// to outgoing connections.
 func address(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		held, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			continue
+		}
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			_ = held.Close()
+			continue
+		}
+		_ = l.Close()
+		t.Cleanup(func() { _ = held.Close() })
+		return addr
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("want a free port, have none after 1000 attempts")
+	return ""
 }
 
 // server is a running program.
