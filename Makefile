@@ -83,8 +83,8 @@ check-bench: modules ## Every benchmark runs, once
 	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
 
 .PHONY: test-real
-test-real: build tools-real ## Run the tests against real servers: not part of make test
-	$(GO) test -tags real -count=1 -v -timeout 20m ./internal/realtest/...
+test-real: build tools-real ## Run the tests against real servers, for a quarter of an hour: not part of make test
+	$(GO) test -tags real -count=1 -v -parallel 4 -timeout 60m ./internal/realtest/...
 	$(GO) test -tags real -count=1 -v -run '^TestKill' ./collector
 
 .PHONY: bench
@@ -132,8 +132,8 @@ bin/sloth: tools/sloth/go.mod
 
 # The programs that make test-real needs. Prometheus comes without its service discoveries, which take 20 minutes to
 # compile.
-real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool)
-go_build_real := nice $(GO) build -p 1 -buildvcs=false -ldflags '-s -w'
+real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool cortex)
+go_build_real := nice -n 19 $(GO) build -p 1 -buildvcs=false -ldflags '-s -w'
 
 .PHONY: tools-real
 tools-real: $(real) ## Build the real servers into bin/, for make test-real
@@ -144,3 +144,7 @@ bin/promtool bin/prometheus: tools/prometheus/go.mod
 	$(go_build_real) -tags=remove_all_sd -modfile=$< -o $@ github.com/prometheus/prometheus/cmd/$(@F)
 bin/alertmanager bin/amtool: tools/alertmanager/go.mod
 	$(go_build_real) -modfile=$< -o $@ github.com/prometheus/alertmanager/cmd/$(@F)
+# Cortex builds in its own module only, where its replacements count; slicelabels is what its releases are built with.
+bin/cortex: tools/cortex/go.mod tools/cortex/go.sum
+	dir=$$($(GO) mod download -C tools/cortex -json github.com/cortexproject/cortex | sed -n 's/^.*"Dir": "\(.*\)".*/\1/p'); \
+	cd "$$dir"; GOWORK=off $(go_build_real) -mod=readonly -tags netgo,slicelabels -o $(CURDIR)/$@ ./cmd/cortex

@@ -87,8 +87,7 @@ func (m *month) build(ctx context.Context) error {
 // record evaluates a recording rule at every multiple of interval before the end, offset earlier, and writes what it
 // records. It does so in range queries of a day, which evaluate the expression at the same times, on the same
 // samples, with the same engine as a rule group does, but open the data once a day and not at every evaluation.
-// When the server is down, nothing is evaluated. A series that ends gets no staleness marker: that is for rules whose
-// result does not vanish, or is only read over ranges.
+// When the server is down, nothing is evaluated. A series that ends gets a staleness marker at the next evaluation.
 func (m *month) record(ctx context.Context, name, expr string, labels map[string]string, interval, offset time.Duration) error {
 	e, err := engine.Open(m.store, engine.Options{MaxSamples: 500_000_000, QueryTimeout: time.Hour})
 	if err != nil {
@@ -117,13 +116,8 @@ func (m *month) record(ctx context.Context, name, expr string, labels map[string
 					return err
 				}
 			}
-			for _, x := range row.Samples {
-				if m.world.Down(x.T.Add(offset)) {
-					continue
-				}
-				if err := batch.Add(handles[key], x.T, x.V); err != nil {
-					return err
-				}
+			if err := m.write(batch, handles[key], row.Samples, to.Add(-offset), interval, offset); err != nil {
+				return err
 			}
 		}
 		if err := batch.Commit(); err != nil {
@@ -131,6 +125,27 @@ func (m *month) record(ctx context.Context, name, expr string, labels map[string
 		}
 	}
 	m.store.MapChunks()
+	return nil
+}
+
+// write writes what one series of a rule is from evaluation to evaluation before end.
+func (m *month) write(batch *store.Batch, series *store.Series, samples []engine.Sample, end time.Time, interval, offset time.Duration) error {
+	for i, x := range samples {
+		if m.world.Down(x.T.Add(offset)) {
+			continue
+		}
+		if err := batch.Add(series, x.T, x.V); err != nil {
+			return err
+		}
+		next := x.T.Add(interval)
+		ends := i+1 == len(samples) || samples[i+1].T.After(next)
+		if !ends || !next.Before(end) || m.world.Down(next.Add(offset)) {
+			continue
+		}
+		if err := batch.Add(series, next, store.Stale()); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

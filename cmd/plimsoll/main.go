@@ -75,12 +75,12 @@ func (a *app) root() *cobra.Command {
 		Long: `Plimsoll compiles a directory of SLO specs to recording and alert rules that are
 exact and cheap, to Grafana dashboards, and to words that say what they mean.
 
-Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 plan -exit-code found changes.`,
+Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 plan --exit-code found changes.`,
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
-		a.initCommand(), a.checkCommand(), a.buildCommand(), a.planCommand(), a.explainCommand(),
+		a.initCommand(), a.checkCommand(), a.buildCommand(), a.planCommand(), a.pushCommand(), a.explainCommand(),
 		a.fmtCommand(), a.schemaCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root

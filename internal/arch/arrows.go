@@ -57,6 +57,7 @@ var arrows = []arrow{
 	{"internal/backtest", []string{
 		"internal/engine", "internal/store", "internal/promql", "internal/report", "rules", "slo", "burnrate",
 	}},
+	{"internal/ruler", []string{"internal/output", "internal/promql", "internal/yamlsrc", "internal/diag", "rules", "slo"}},
 	{"internal/kube", []string{"internal/output", "rules", "dashboards", "slo"}},
 	{"internal/web", []string{
 		"internal/engine", "internal/store", "internal/promql", "internal/report", "internal/gate",

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -144,6 +145,7 @@ func TestAlertmanager(t *testing.T) {
 		if e.Kind != engine.Fired || len(said) > 1 {
 			return
 		}
+		awaitLogged(am)
 		am.stop()
 		if err := engine.SendAlerts(t.Context(), nil, am.url, present([]engine.Alert{e.Alert})); err == nil {
 			t.Error("sending to an Alertmanager that is down: want an error, have none")
@@ -175,6 +177,15 @@ func TestAlertmanager(t *testing.T) {
 	if first.GeneratorURL == "" {
 		t.Error("the link to the expression is lost")
 	}
+}
+
+// awaitLogged waits until Alertmanager has written down that it told of its only group: it does so after the answer of
+// the webhook, and a restart in between would tell again. The group asks the log before it tells, one time after the
+// other, so its second question means that the first time is over.
+func awaitLogged(am *server) {
+	am.t.Helper()
+	asked := regexp.MustCompile(`(?m)^alertmanager_nflog_queries_total ([2-9]|\d\d+)$`)
+	am.await("the notification is logged", startWithin, func() bool { return asked.Match(am.get("/metrics", nil)) })
 }
 
 // present moves alerts of a replay to now.

@@ -22,6 +22,7 @@ import (
 // recorded. The queries, the database and the ends of series are the server's; the order of evaluation is ours, so
 // that it can be the same on both sides.
 func TestLockstep(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		target rules.Target
 		open   func(testing.TB) *database
@@ -29,18 +30,16 @@ func TestLockstep(t *testing.T) {
 	}{
 		{rules.Prometheus, func(t testing.TB) *database { return prometheus(t) }, 0},
 		{rules.VictoriaMetrics, func(t testing.TB) *database { return victoria(t) }, 1e-9},
+		{rules.Mimir, func(t testing.TB) *database { return cortex(t, "") }, 0},
 	} {
 		t.Run(string(c.target), func(t *testing.T) {
 			t.Parallel()
 			set := compile(t, "testdata/kinds/slos.yaml")
-			l := &lockstep{t: t, target: c.target, db: c.open(t), error: c.error, live: map[int]map[string]sample{}, holding: map[int]map[string]condition{}}
+			l := newLockstep(t, c.target, c.open(t), story)
+			l.error = c.error
 			l.theirs = generate(t, set, c.target)
 			l.run(set)
-			t.Logf("%d queries, %d values of %d series compared, %d alerts; largest relative difference %.2g at %s",
-				l.queries, l.values, len(l.series), l.alerts, l.worst, l.worstAt)
-			if l.values < 10_000 || l.alerts < 100 {
-				t.Errorf("want a story that records and alerts, have %d values and %d alerts", l.values, l.alerts)
-			}
+			l.report(10_000, 100)
 		})
 	}
 }
@@ -100,6 +99,7 @@ type lockstep struct {
 	db      *database
 	target  rules.Target
 	theirs  []rules.Group
+	story   func(at time.Duration) []sample
 	error   float64
 	live    map[int]map[string]sample // what each rule recorded last, by rule and series
 	holding map[int]map[string]condition
@@ -112,9 +112,25 @@ type lockstep struct {
 	worstAt                 string
 }
 
+func newLockstep(t testing.TB, target rules.Target, db *database, story func(at time.Duration) []sample) *lockstep {
+	return &lockstep{
+		t: t, target: target, db: db, story: story, live: map[int]map[string]sample{}, holding: map[int]map[string]condition{},
+		series: map[string]bool{}, unseen: map[string]bool{}, names: map[string]bool{},
+	}
+}
+
+// report says what was compared, and wants that to be something.
+func (l *lockstep) report(values, alerts int) {
+	l.t.Helper()
+	l.t.Logf("%d queries, %d values of %d series compared, %d alerts; largest relative difference %.2g at %s",
+		l.queries, l.values, len(l.series), l.alerts, l.worst, l.worstAt)
+	if l.values < values || l.alerts < alerts {
+		l.t.Errorf("want a story that records and alerts, have %d values and %d alerts", l.values, l.alerts)
+	}
+}
+
 // run plays the story on both sides.
 func (l *lockstep) run(set *slo.Set) {
-	l.series, l.unseen, l.names = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, g := range l.theirs {
 		for _, r := range g.Rules {
 			l.names[r.Record] = true
@@ -126,7 +142,10 @@ func (l *lockstep) run(set *slo.Set) {
 		From: storyStart, To: storyStart.Add(storyLength), Step: storyScrape,
 		Feed: func(t time.Time) error {
 			for ; !storyStart.Add(fed).After(t); fed += storyScrape {
-				if err := l.feed(st, story(fed)); err != nil {
+				if fed == storyTrouble && l.db.disturb != nil {
+					l.db.disturb()
+				}
+				if err := l.feed(st, l.story(fed)); err != nil {
 					return err
 				}
 			}
@@ -142,10 +161,14 @@ func (l *lockstep) run(set *slo.Set) {
 // feed writes samples to both sides.
 func (l *lockstep) feed(st *store.Store, samples []sample) error {
 	var in []store.Sample
-	for _, s := range samples {
-		in = append(in, store.Sample{Labels: s.labels, T: s.t, V: s.v})
-	}
 	l.write(samples)
+	for _, s := range samples {
+		if s.h == nil {
+			in = append(in, store.Sample{Labels: s.labels, T: s.t, V: s.v})
+		} else if err := appendHistogram(l.t, st, s); err != nil {
+			return err
+		}
+	}
 	return st.Append(in...)
 }
 
@@ -179,7 +202,7 @@ func (l *lockstep) tick(e *engine.Engine, t time.Time) error {
 				continue
 			}
 			// The rules for vmalert, which has no chains, read at the next tick what a slow group records.
-			settled = settled && (l.target == rules.Prometheus || g.Interval == storyScrape)
+			settled = settled && (l.target != rules.VictoriaMetrics || g.Interval == storyScrape)
 			at := t.Add(-g.QueryOffset)
 			if r.Alert != "" {
 				l.alert(id, g.Name, r, at)
@@ -215,7 +238,7 @@ func (l *lockstep) keep(id int, now map[string]sample, at time.Time) {
 	out := slices.Collect(maps.Values(now))
 	for key, s := range l.live[id] {
 		if _, ok := now[key]; !ok {
-			out = append(out, sample{s.labels, at, store.Stale()})
+			out = append(out, sample{labels: s.labels, t: at, v: store.Stale()})
 		}
 	}
 	l.live[id] = now
@@ -256,7 +279,7 @@ func (l *lockstep) alert(id int, group string, r rules.Rule, at time.Time) {
 		if l.target == rules.VictoriaMetrics {
 			labels["alertgroup"] = group
 		}
-		out := sample{labels, at, 1}
+		out := sample{labels: labels, t: at, v: 1}
 		states[out.key()] = out
 	}
 	l.keep(id, states, at)

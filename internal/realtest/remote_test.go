@@ -4,6 +4,7 @@ package realtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/histogram"
+
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
 
@@ -25,12 +28,16 @@ type sample struct {
 	labels store.Labels
 	t      time.Time
 	v      float64
+	h      *histogram.Histogram // instead of v, unless nil
 }
 
 // database is a server with the HTTP API of Prometheus.
 type database struct {
 	*server
-	flush string // path that makes what was written visible; empty if it is so at once
+	flush   string // path that makes what was written visible; empty if it is so at once
+	push    string // path of remote write; empty means that of Prometheus
+	prefix  string // of the path of queries
+	disturb func() // what happens to it halfway through a story; nil means nothing
 }
 
 // prometheus starts a Prometheus that scrapes nothing and takes remote writes.
@@ -48,7 +55,7 @@ func victoria(t testing.TB, flags ...string) *database {
 	t.Helper()
 	dir, addr := t.TempDir(), address(t)
 	return &database{flush: "/internal/force_flush", server: start(t, "victoria-metrics", addr, "/health", append([]string{
-		"-storageDataPath=" + dir + "/data", "-httpListenAddr=" + addr, "-retentionPeriod=10y", "-search.latencyOffset=0s",
+		"-storageDataPath=" + dir + "/data", "-httpListenAddr=" + addr, "-retentionPeriod=10y",
 		"-search.disableCache", "-loggerLevel=ERROR", "-memory.allowedBytes=256MB",
 	}, flags...)...)}
 }
@@ -59,7 +66,7 @@ func (d *database) write(samples ...sample) {
 	if len(samples) == 0 {
 		return
 	}
-	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.url+"/api/v1/write", bytes.NewReader(snappy(writeRequest(samples))))
+	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.url+cmp.Or(d.push, "/api/v1/write"), bytes.NewReader(snappy(writeRequest(samples))))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -77,10 +84,11 @@ func (d *database) sync() {
 	}
 }
 
-// query evaluates an instant query, or one for the raw samples of a range.
+// query evaluates an instant query, or one for the raw samples of a range. Without nocache, VictoriaMetrics would
+// answer for another time than the one asked for, if that is less than 30 s ago.
 func (d *database) query(expr string, at time.Time) []sample {
 	d.t.Helper()
-	body := d.get("/api/v1/query", url.Values{"query": {expr}, "time": {stamp(at)}})
+	body := d.get(d.prefix+"/api/v1/query", url.Values{"query": {expr}, "time": {stamp(at)}, "nocache": {"1"}})
 	var answer struct {
 		Data struct {
 			Type   string `json:"resultType"`
@@ -101,7 +109,7 @@ func (d *database) query(expr string, at time.Time) []sample {
 		if err != nil {
 			d.t.Fatalf("%s: query %s: %v", d.name, expr, err)
 		}
-		return []sample{{store.Labels{}, p.t, p.v}}
+		return []sample{{labels: store.Labels{}, t: p.t, v: p.v}}
 	}
 	if err := json.Unmarshal(answer.Data.Result, &series); err != nil {
 		d.t.Fatalf("%s: query %s: %v", d.name, expr, err)
@@ -112,7 +120,7 @@ func (d *database) query(expr string, at time.Time) []sample {
 			s.Values = []point{s.Value}
 		}
 		for _, p := range s.Values {
-			out = append(out, sample{s.Metric, p.t, p.v})
+			out = append(out, sample{labels: s.Metric, t: p.t, v: p.v})
 		}
 	}
 	return out
@@ -159,6 +167,9 @@ func (s *server) get(path string, form url.Values) []byte {
 // do wants a good answer and returns its body.
 func (s *server) do(req *http.Request) []byte {
 	s.t.Helper()
+	if s.tenant != "" {
+		req.Header.Set("X-Scope-OrgID", s.tenant)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
@@ -173,13 +184,17 @@ func (s *server) do(req *http.Request) []byte {
 
 // writeRequest encodes samples as the protocol buffer prometheus.WriteRequest, a series per sample: repeated
 // TimeSeries timeseries = 1 {repeated Label labels = 1 {string name = 1; value = 2}; repeated Sample samples = 2
-// {double value = 1; int64 timestamp = 2}}.
+// {double value = 1; int64 timestamp = 2}; repeated Histogram histograms = 4}.
 func writeRequest(samples []sample) []byte {
 	var out []byte
 	for _, s := range samples {
 		var series []byte
 		for _, name := range slices.Sorted(maps.Keys(s.labels)) {
 			series = field(series, 1, field(field(nil, 1, []byte(name)), 2, []byte(s.labels[name])))
+		}
+		if s.h != nil {
+			out = field(out, 1, field(series, 4, histogramField(s.h, s.t)))
+			continue
 		}
 		value := binary.LittleEndian.AppendUint64([]byte{1<<3 | 1}, math.Float64bits(s.v))
 		value = binary.AppendUvarint(append(value, 2<<3), uint64(s.t.UnixMilli()))

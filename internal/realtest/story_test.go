@@ -15,6 +15,8 @@ const (
 	storyLength = 75 * time.Minute
 	storyScrape = 30 * time.Second
 	storyEarly  = 7 * time.Second
+
+	storyTrouble = 45 * time.Minute // when something happens to the database too: in the midst of the outage
 )
 
 // storyStart is in the past: Monday of a week of calendar windows.
@@ -29,7 +31,7 @@ func story(at time.Duration) []sample {
 		for i := 1; i < len(pairs); i += 2 {
 			l[pairs[i]] = pairs[i+1]
 		}
-		out = append(out, sample{l, storyStart.Add(at - storyEarly), v})
+		out = append(out, sample{labels: l, t: storyStart.Add(at - storyEarly), v: v})
 	}
 	target := func(instance, tenant string, from, restart, to float64) {
 		if minute < from || minute > to+1 {

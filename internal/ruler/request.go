@@ -1,0 +1,130 @@
+package ruler
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Limits of answers and of waiting.
+const (
+	maxBody  = 64 << 20 // of a list of groups, in bytes
+	maxQuote = 512      // of the server's words in an error, in bytes
+	minWait  = 500 * time.Millisecond
+	maxWait  = 30 * time.Second
+)
+
+// answer is what a server said.
+type answer struct {
+	status int
+	body   []byte
+	after  time.Duration // to wait before the next attempt, if the server says so
+}
+
+// do sends a request, and sends it again while the server cannot be reached, is busy (429) or broken (5xx). It returns
+// the last answer, whatever its status, or an error if there is none.
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (answer, error) {
+	for attempt := 1; ; attempt++ {
+		a, err := c.once(ctx, method, path, body)
+		if !passing(ctx, a, err) || attempt >= c.o.Attempts {
+			if err != nil {
+				err = fmt.Errorf("%s %s: %w", method, c.base+path, c.plain(err))
+			}
+			return a, err
+		}
+		pause := min(cmp.Or(a.after, minWait<<(attempt-1)), maxWait)
+		if waitErr := c.o.Wait(ctx, pause); waitErr != nil {
+			return a, fmt.Errorf("%s %s: %w", method, c.base+path, waitErr)
+		}
+	}
+}
+
+// passing reports whether trouble may pass by itself.
+func passing(ctx context.Context, a answer, err error) bool {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case ctx.Err() != nil || errors.Is(err, errTooLong) || errors.As(err, &certificate):
+		return false
+	case err != nil:
+		return true
+	}
+	return a.status == http.StatusTooManyRequests || a.status/100 == 5 && a.status != http.StatusNotImplemented
+}
+
+// once sends a request.
+func (c *Client) once(ctx context.Context, method, path string, body []byte) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/yaml")
+	}
+	if c.o.Tenant != "" {
+		req.Header.Set("X-Scope-OrgID", c.o.Tenant)
+	}
+	switch {
+	case c.o.Token != "":
+		req.Header.Set("Authorization", "Bearer "+c.o.Token)
+	case c.o.User != "" || c.o.Password != "":
+		req.SetBasicAuth(c.o.User, c.o.Password)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	a := answer{status: res.StatusCode}
+	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		a.after = time.Duration(min(seconds, 3600)) * time.Second
+	}
+	a.body, err = io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err == nil && len(a.body) > maxBody {
+		err = errTooLong
+	}
+	return a, err
+}
+
+var errTooLong = fmt.Errorf("want an answer of at most %d MiB, have more", maxBody>>20)
+
+// plain returns the cause of an error of package http, which would repeat method and URL.
+func (c *Client) plain(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// refused returns the error for an answer that is not the one wanted, with the words of the server.
+func (c *Client) refused(method, path string, a answer) error {
+	err := fmt.Errorf("%s %s: %d %s", method, c.base+path, a.status, http.StatusText(a.status))
+	if words := c.quote(a.body); words != "" {
+		err = fmt.Errorf("%w: %s", err, words)
+	}
+	return err
+}
+
+// quote returns the first words of a server in one line, without the secrets that it may have repeated.
+func (c *Client) quote(body []byte) string {
+	text := strings.ToValidUTF8(string(body[:min(len(body), 1<<16)]), "?")
+	for _, secret := range []string{c.o.Token, c.o.Password} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+	}
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if len(text) > maxQuote {
+		text = strings.ToValidUTF8(text[:maxQuote], "") + " ..."
+	}
+	return text
+}
