@@ -62,10 +62,11 @@ check-format: ## gofumpt has nothing to change
 	@unformatted=$$($(gofumpt) -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; fi
 
+# staticcheck reads every package that a program links. It is spared the 700 more of the gateway, which has 60 lines.
 .PHONY: check-vet
 check-vet: modules ## go vet and staticcheck find nothing
 	$(GO) vet ./...
-	$(staticcheck) ./...
+	env -u GOFLAGS $(staticcheck) ./...
 
 .PHONY: check-arch
 check-arch: ## Imports, sizes and budgets are as internal/arch says
