@@ -1,7 +1,7 @@
 // Command footprint measures how heavy the collector programs are: size on disk, modules linked, time until they
 // serve, and resident memory while they idle. It fails if one is above its limit.
 //
-//	go run ./bench/footprint bin/plimsoll-collector:55:60 bin/plimsoll-gateway:110:100
+//	go run ./bench/footprint bin/plimsoll-collector:55:60 bin/plimsoll-gateway:110:120
 //
 // An argument is a program and its limits: megabytes (10^6 bytes) on disk and mebibytes (2^20) of resident memory, most of
 // which is the program itself. Each program runs

@@ -4,7 +4,10 @@ package gateway_test
 
 import (
 	"maps"
+	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +56,62 @@ func TestComponents(t *testing.T) {
 	diff("connectors", keys(small.Connectors), keys(large.Connectors))
 	diff("exporters", keys(small.Exporters), keys(large.Exporters), "prometheus_remote_write", "prometheusremotewrite")
 	diff("extensions", keys(small.Extensions), keys(large.Extensions))
+}
+
+// TestDocumented: the page lists what is built in, no more and no less.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/collector.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile("`([a-z0-9_]+)`")
+	documented := map[string]string{} // small and large build, by kind
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(line, "|")
+		if kind := strings.TrimSpace(cells[min(1, len(cells)-1)]); len(cells) == 5 && strings.HasSuffix(kind, "s") {
+			for i, build := range []string{"small ", "large "} {
+				var all []string
+				for _, match := range name.FindAllStringSubmatch(cells[2+i], -1) {
+					all = append(all, match[1])
+				}
+				slices.Sort(all)
+				documented[build+kind] = strings.Join(all, " ")
+			}
+		}
+	}
+	built := map[string]string{}
+	small, err := collector.Components(clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large, err := gateway.Components(clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	note(built, "receivers", small.Receivers, large.Receivers)
+	note(built, "processors", small.Processors, large.Processors)
+	note(built, "connectors", small.Connectors, large.Connectors)
+	note(built, "exporters", small.Exporters, large.Exporters)
+	note(built, "extensions", small.Extensions, large.Extensions)
+	for key, want := range built {
+		if documented[key] != want {
+			t.Errorf("%s: documented are %q, built in are %q", key, documented[key], want)
+		}
+	}
+}
+
+// note adds what the small build has of a kind, and what the large one has more, without upstream's old names.
+func note[F component.Factory](to map[string]string, kind string, small, large map[component.Type]F) {
+	names := func(from, without map[component.Type]F) string {
+		all := map[string]bool{}
+		for name, f := range from {
+			if _, both := without[name]; !both {
+				all[f.Type().String()] = true
+			}
+		}
+		return strings.Join(slices.Sorted(maps.Keys(all)), " ")
+	}
+	to["small "+kind], to["large "+kind] = names(small, nil), names(large, small)
 }
 
 func keys[T any](m map[component.Type]T) []component.Type { return slices.Collect(maps.Keys(m)) }

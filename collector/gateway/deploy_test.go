@@ -146,7 +146,8 @@ func TestDeploy(t *testing.T) {
 	stopAgent := f.start(collector.Settings("test", time.Now), "agent", map[string]string{"PLIMSOLL_OTLP_HTTP": f.agentHTTP})
 	stopIngress := f.start(collector.Settings("test", time.Now), "events-ingress", map[string]string{"PLIMSOLL_EVENTS": f.hook})
 	f.send()
-	f.sink.Wait(t, "a span of ours", "a line of a log with ****", "scraped_thing", "system.cpu.time", "cicd.pipeline.run.outcomes")
+	f.sink.Wait(t, "a span of ours", "a line of a log with ****", "scraped_thing", "system.cpu.time",
+		"cicd.pipeline.run.outcomes", `"eventName":"cicd.pipeline.run.finished"`, `"name":"RUN `)
 
 	stopIngress()
 	stopAgent()
