@@ -88,11 +88,14 @@ func (w *writer) group(depth int, g Group) {
 		w.line(depth+1, "# "+n)
 	}
 	w.line(depth+1, "interval: "+duration(g.Interval))
-	delay := "query_offset"
 	if g.Target == VictoriaMetrics || g.Target == VictoriaMetricsOperator {
-		delay = "eval_delay"
+		w.line(depth+1, "eval_delay: "+duration(g.QueryOffset))
+		// Or VictoriaMetrics takes what is asked about the last 30 s for a question about 30 s ago.
+		w.line(depth+1, "params:")
+		w.line(depth+2, "nocache: [\"1\"]")
+	} else {
+		w.line(depth+1, "query_offset: "+duration(g.QueryOffset))
 	}
-	w.line(depth+1, delay+": "+duration(g.QueryOffset))
 	w.line(depth+1, "rules:")
 	for _, r := range g.Rules {
 		w.rule(depth+1, r)

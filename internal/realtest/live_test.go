@@ -139,15 +139,14 @@ alerting: {alertmanagers: [{static_configs: [{targets: ["%s"]}]}]}`, strings.Joi
 		"--config.file="+config, "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+addr, "--log.level=warn", "--rules.alert.resend-delay=5s")}
 }
 
-// liveVictoria starts a VictoriaMetrics that scrapes, and a vmalert with the rules, whose queries ask for the time that
-// they name: docs/engines.md says why.
+// liveVictoria starts a VictoriaMetrics that scrapes, and a vmalert with the rules.
 func liveVictoria(t testing.TB, files []string, target, notify string) *database {
 	t.Helper()
 	config := write(t, t.TempDir(), "scrape.yml", fmt.Sprintf(scrapeConfig, target))
 	db := victoria(t, "-promscrape.config="+config)
 	addr := address(t)
 	args := []string{
-		"-httpListenAddr=" + addr, "-datasource.url=" + db.url + "/?nocache=1", "-remoteWrite.url=" + db.url, "-remoteRead.url=" + db.url,
+		"-httpListenAddr=" + addr, "-datasource.url=" + db.url, "-remoteWrite.url=" + db.url, "-remoteRead.url=" + db.url,
 		"-notifier.url=" + notify, "-loggerLevel=WARN",
 	}
 	for _, f := range files {
