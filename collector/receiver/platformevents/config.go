@@ -32,6 +32,9 @@ type EventsConfig struct {
 	// Sources are the systems that deliver events, by a name of the user's choice.
 	Sources map[string]SourceConfig `mapstructure:"sources"`
 
+	// Backfill are the systems that are asked for what they failed to deliver, by a name of the user's choice.
+	Backfill map[string]BackfillConfig `mapstructure:"backfill"`
+
 	// InsecurePlaintext allows to listen without TLS on an address that can be reached from outside, for example behind
 	// a proxy that ends TLS on the same network.
 	InsecurePlaintext bool `mapstructure:"insecure_plaintext"`
@@ -83,9 +86,10 @@ func (c *Config) Validate() error {
 	if !c.TLS.HasValue() && !c.InsecurePlaintext && !c.onLoopback() {
 		bad("tls: want a certificate to listen on %q, or insecure_plaintext: true", c.NetAddr.Endpoint)
 	}
-	if len(c.Sources) == 0 {
+	if len(c.Sources) == 0 && len(c.Backfill) == 0 {
 		bad("sources: want at least one, have none")
 	}
+	errs = append(errs, c.validateBackfill()...)
 	paths := map[string]string{}
 	for _, name := range c.sourceNames() {
 		s := c.source(name)

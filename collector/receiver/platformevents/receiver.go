@@ -36,6 +36,7 @@ type eventsReceiver struct {
 	counting *counting.Counting
 	server   *http.Server
 	serving  sync.WaitGroup
+	stop     context.CancelFunc // ends the backfill
 }
 
 func newReceiver(cfg *Config, set receiver.Settings, now func() time.Time, forget func()) (*eventsReceiver, error) {
@@ -66,6 +67,9 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 		return errors.Join(err, r.counting.Close())
 	}
 	r.counting.Run()
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	r.backfill(running)
 	return nil
 }
 
@@ -99,6 +103,7 @@ func (r *eventsReceiver) Shutdown(ctx context.Context) error {
 	if r.server == nil {
 		return nil
 	}
+	r.stop()
 	err := r.server.Shutdown(ctx)
 	r.serving.Wait()
 	r.server = nil

@@ -100,21 +100,21 @@ func New(cfg Config) (*Poller, error) {
 	cfg = cfg.withDefaults()
 	find := map[System]func(*round, string) error{GitHub: (*round).github, GitLab: (*round).gitlab}[cfg.System]
 	if find == nil {
-		return nil, fmt.Errorf("backfill: want system %q or %q, have %q", GitHub, GitLab, cfg.System)
+		return nil, fmt.Errorf("want system %q or %q, have %q", GitHub, GitLab, cfg.System)
 	}
 	base, err := url.Parse(strings.TrimSuffix(cfg.BaseURL, "/"))
 	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" {
-		return nil, errors.New("backfill: want a base URL of scheme, host and path alone")
+		return nil, errors.New("want a base URL of scheme, host and path alone")
 	}
 	if base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())) {
-		return nil, fmt.Errorf("backfill: want https for %q, have %q", base.Host, base.Scheme)
+		return nil, fmt.Errorf("want https for %q, have %q", base.Host, base.Scheme)
 	}
 	if len(cfg.Repositories) == 0 {
-		return nil, errors.New("backfill: want at least one repository, have none")
+		return nil, errors.New("want at least one repository, have none")
 	}
 	for _, name := range cfg.Repositories {
 		if !repositoryPath.MatchString(name) || strings.Contains(name, "..") {
-			return nil, fmt.Errorf("backfill: want repositories such as owner/name, have %q", name)
+			return nil, fmt.Errorf("want repositories such as owner/name, have %q", name)
 		}
 	}
 	p := &Poller{
@@ -186,7 +186,7 @@ func (p *Poller) token() (string, error) {
 	}
 	token := strings.TrimSpace(string(b))
 	if token == "" || len(token) > 4096 || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return "", fmt.Errorf("backfill: want one token in %q, have something else", p.cfg.TokenFile)
+		return "", fmt.Errorf("want one token in %q, have something else", p.cfg.TokenFile)
 	}
 	return token, nil
 }
