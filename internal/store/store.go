@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
@@ -45,6 +46,10 @@ type Options struct {
 	Replay time.Duration
 	// Logger receives the log of the TSDB. nil discards it.
 	Logger *slog.Logger
+	// MaxBytes is how much the blocks on disk may take together before the oldest go. 0 means no limit.
+	MaxBytes int64
+	// Registerer receives the metrics of the TSDB. nil means none.
+	Registerer prometheus.Registerer
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -71,7 +76,7 @@ func Open(dir string, o Options) (*Store, error) {
 		}
 		s.dir, s.temp = tmp, true
 	}
-	db, err := tsdb.Open(s.dir, o.Logger, nil, tsdbOptions(o), nil)
+	db, err := tsdb.Open(s.dir, o.Logger, o.Registerer, tsdbOptions(o), nil)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", s.dir, err), s.removeTemp())
 	}
@@ -91,6 +96,7 @@ func tsdbOptions(o Options) *tsdb.Options {
 		t.RetentionDuration = defaultRetention.Milliseconds()
 	}
 	t.OutOfOrderTimeWindow = o.OutOfOrder.Milliseconds()
+	t.MaxBytes = o.MaxBytes
 	if o.Replay > 0 {
 		// The head refuses samples older than half its range, and wants compaction at one and a half ranges.
 		span := max(2*o.Replay.Milliseconds(), tsdb.DefaultBlockDuration)
