@@ -11,9 +11,12 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // What a server needs besides EvalAt: results of the past are kept, the state of alerts comes back exactly, a tick
@@ -130,23 +133,23 @@ func (e *Engine) QueryEngine(o Options) promql.QueryEngine {
 	})
 }
 
-// Warm brings the state of alerts back to what it was at the tick last, from the series in the store, as if the
-// process had not ended: which alerts were pending, firing or resolved and since when. It is called between Load
-// and the first EvalAt. It writes nothing and sends nothing. A rule that never fired since last minus 15 minutes costs
-// nothing; the others are evaluated at the ticks since then, and at the times at which pending alerts began.
+// Warm brings the state of alerts to what it was at the tick last, from the series in the store, as if this engine had
+// evaluated them all along: which alerts were pending, firing or resolved and since when. It is called after Load and
+// before EvalAt. It writes nothing and sends nothing. A rule without alerts in the last 15 minutes costs nothing; the
+// others are evaluated at the ticks since then, and at the times at which pending alerts began.
 func (e *Engine) Warm(ctx context.Context, last time.Time) error {
-	active, err := e.activeNames(ctx, last)
+	active, err := e.activeAlerts(ctx, last)
 	if err != nil {
 		return err
 	}
 	for _, g := range e.groups {
 		g.started()
 		for _, r := range g.AlertingRules() {
-			since, ok := active[r.Name()]
-			if !ok {
+			begun := begunOf(r, active)
+			if len(begun) == 0 {
 				continue
 			}
-			if err := e.warmRule(ctx, g, r, last, since); err != nil {
+			if err := e.warmRule(ctx, g, r, last, begun); err != nil {
 				return fmt.Errorf("restore alert %q of group %q: %w", r.Name(), g.Name(), err)
 			}
 		}
@@ -154,29 +157,40 @@ func (e *Engine) Warm(ctx context.Context, last time.Time) error {
 	return nil
 }
 
-// activeNames returns the names of alerts that were active in the time that Warm looks at, each with the times at
-// which they began, in order.
-func (e *Engine) activeNames(ctx context.Context, last time.Time) (map[string][]time.Time, error) {
+// activeAlerts returns the alerts that were active in the time that Warm looks at; their value is when they began.
+func (e *Engine) activeAlerts(ctx context.Context, last time.Time) (promql.Vector, error) {
 	span := model.Duration(warmFor + e.opts.Lookback).String()
-	vec, err := e.instant(ctx, "last_over_time(ALERTS_FOR_STATE["+span+"])", last)
+	vec, _, err := e.query(ctx, "last_over_time(ALERTS_FOR_STATE["+span+"])", last)
 	if err != nil {
 		return nil, fmt.Errorf("find active alerts: %w", err)
 	}
-	starts := map[string]map[int64]bool{}
-	for _, s := range vec {
-		name := s.Metric.Get(labels.AlertName)
-		if starts[name] == nil {
-			starts[name] = map[int64]bool{}
+	return vec, nil
+}
+
+// begunOf returns the times at which alerts of a rule began, in order: of the alerts of its name, those whose SLO its
+// expression selects.
+func begunOf(r *rules.AlertingRule, active promql.Vector) []time.Time {
+	var about *labels.Matcher
+	parser.Inspect(r.Query(), func(n parser.Node, _ []parser.Node) error {
+		if v, ok := n.(*parser.VectorSelector); ok && about == nil {
+			i := slices.IndexFunc(v.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == slo.LabelSLO })
+			if i >= 0 {
+				about = v.LabelMatchers[i]
+			}
 		}
-		starts[name][int64(s.F)] = true
-	}
-	out := map[string][]time.Time{}
-	for name, set := range starts {
-		for _, sec := range slices.Sorted(maps.Keys(set)) {
-			out[name] = append(out[name], time.Unix(sec, 0))
+		return nil
+	})
+	starts := map[int64]bool{}
+	for _, a := range active {
+		if a.Metric.Get(labels.AlertName) == r.Name() && (about == nil || about.Matches(a.Metric.Get(slo.LabelSLO))) {
+			starts[int64(a.F)] = true
 		}
 	}
-	return out, nil
+	var out []time.Time
+	for _, sec := range slices.Sorted(maps.Keys(starts)) {
+		out = append(out, time.Unix(sec, 0))
+	}
+	return out
 }
 
 // warmRule evaluates one alert at the times begun that lie further back, and then at each slot of its group.
@@ -192,9 +206,15 @@ func (e *Engine) warmRule(ctx context.Context, g *group, r *rules.AlertingRule, 
 		at = append(at, t)
 	}
 	for _, t := range at {
-		if _, err := r.Eval(ctx, g.QueryOffset(), t, e.instant, e.external, g.Limit()); err != nil {
+		if _, err := r.Eval(ctx, g.QueryOffset(), t, e.plain, e.external, g.Limit()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// plain is a query function without accounting.
+func (e *Engine) plain(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
+	vec, _, err := e.query(ctx, expr, ts)
+	return vec, err
 }

@@ -41,12 +41,18 @@ func TestLive(t *testing.T) {
 		// vmalert shows to a rule what the rule before it recorded at the next evaluation only: increments, sums, burn
 		// rates, alert. And its groups are evaluated at other times.
 		{"victoriametrics", liveVictoria, 5 * liveTick},
+		// plimsoll serve evaluates when package engine does, from the same samples.
+		{"serve", liveServe, 0},
 	} {
 		t.Run(c.target, func(t *testing.T) {
 			t.Parallel()
 			h, s := newHook(t), newService(t)
 			am := alertmanager(t, t.TempDir(), address(t), h)
-			db := c.open(t, build(t, "testdata/live", "--target", c.target), s.address(), am.url)
+			var files []string
+			if c.target != "serve" {
+				files = build(t, "testdata/live", "--target", c.target)
+			}
+			db := c.open(t, files, s.address(), am.url)
 			l := &live{t: t, db: db, service: s, lag: c.lag}
 			l.await("two evaluations", func() bool { return len(l.samples(slo.SeriesBadIncrement)) >= 2 })
 			s.begin()

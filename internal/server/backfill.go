@@ -93,10 +93,12 @@ func (s *Server) newFill(rs *ruleset, names []string) (*backfill, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at, err := lastFilled(e, names, newest); err != nil {
+	last, err := lastFilled(e, names, newest)
+	if err != nil {
 		return nil, err
-	} else if at.After(f.from) {
-		f.from = at.Truncate(rs.step).Add(rs.step)
+	}
+	if last.After(f.from) {
+		f.from = last.Add(rs.step)
 	}
 	files, err := rs.filesOf(rs.withMembers(names))
 	if err != nil {
@@ -104,6 +106,11 @@ func (s *Server) newFill(rs *ruleset, names []string) (*backfill, error) {
 	}
 	if err := e.Load(files...); err != nil {
 		return nil, fmt.Errorf("load rules: %w", err)
+	}
+	if !last.IsZero() {
+		if err := e.Warm(context.Background(), last); err != nil {
+			return nil, err
+		}
 	}
 	e.Rewind(f.from)
 	f.at.Store(f.from.Unix())
@@ -179,7 +186,7 @@ func (s *Server) joinFill(ctx context.Context) {
 		s.fillTick(ctx, f)
 	}
 	s.fill = nil
-	if err := s.load(s.live.complete(sortedUnion(s.loaded, f.names))); err != nil {
+	if err := s.load(ctx, s.live.complete(sortedUnion(s.loaded, f.names)), s.next.Add(-s.step())); err != nil {
 		s.log.Error("rules of new SLOs not loaded", "err", err)
 		return
 	}

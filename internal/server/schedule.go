@@ -34,17 +34,13 @@ func (s *Server) begin(ctx context.Context, rs *ruleset) error {
 		return err
 	}
 	s.live = rs
-	known := s.ledger.known(rs)
-	if err := s.load(known); err != nil {
+	if err := s.load(ctx, s.ledger.known(rs), last); err != nil {
 		return err
 	}
 	now := s.opts.Now()
 	step := s.step()
 	s.next = now.Add(-s.opts.Delay).Truncate(step).Add(step)
 	if !last.IsZero() {
-		if err := s.engine.Warm(ctx, last); err != nil {
-			return err
-		}
 		s.next = last.Truncate(step).Add(step)
 		if oldest := now.Add(-s.opts.MaxCatchUp).Truncate(step); s.next.Before(oldest) {
 			skipped := oldest.Sub(s.next) / step
@@ -206,14 +202,19 @@ func split(err error) []error {
 	return []error{err}
 }
 
-// load gives the engine the rules of the SLOs called names.
-func (s *Server) load(names []string) error {
+// load gives the engine the rules of the SLOs called names, and the state of their alerts as of the tick last.
+func (s *Server) load(ctx context.Context, names []string, last time.Time) error {
 	files, err := s.live.filesOf(names)
 	if err != nil {
 		return err
 	}
 	if err := s.engine.Load(files...); err != nil {
 		return fmt.Errorf("load rules: %w", err)
+	}
+	if !last.IsZero() {
+		if err := s.engine.Warm(ctx, last); err != nil {
+			return err
+		}
 	}
 	s.loaded = names
 	s.metrics.slos.Set(float64(len(names)))

@@ -263,10 +263,10 @@ func (s *Server) reloadNow(ctx context.Context, forced bool) {
 }
 
 // take makes rs the set that is evaluated: SLOs whose past is known from the next tick on, others once it is evaluated.
-func (s *Server) take(_ context.Context, rs *ruleset) error {
+func (s *Server) take(ctx context.Context, rs *ruleset) error {
 	was, step := s.live, s.step()
 	s.live = rs
-	if err := s.load(s.ledger.known(rs)); err != nil {
+	if err := s.load(ctx, s.ledger.known(rs), s.next.Add(-step)); err != nil {
 		s.live = was
 		return err
 	}

@@ -350,7 +350,10 @@ func (a api) fillBurn(ctx context.Context, s State, by string, byName map[string
 		}
 		return err
 	}
-	whole := some[0].Window.String()
+	whole := some[0].Window.Rolling.String()
+	if c := some[0].Window.Calendar; c != "" {
+		whole = string(c)
+	}
 	err := errors.Join(
 		each(slo.SeriesBurnRate, func(g *group, w string, v number) { g.BurnRates = append(g.BurnRates, burn{w, v}) }),
 		each(slo.SeriesEventsSum, func(g *group, w string, v number) {
