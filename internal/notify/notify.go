@@ -30,7 +30,7 @@ const (
 	DefaultBatch   = 256
 	DefaultTimeout = 10 * time.Second
 	DefaultRetry   = time.Second
-	DefaultRetryTo = 15 * time.Second
+	DefaultRetryTo = 5 * time.Second
 )
 
 // Options of a Queue. Each zero value means the default.

@@ -26,10 +26,10 @@ func serve(t testing.TB, dir, target string, notify ...string) *database {
 	return &database{server: start(t, "plimsoll", addr, "/-/ready", args...)}
 }
 
-// TestServeAlertmanagerAway: of two Alertmanagers one is away when the page begins and comes back a minute later.
+// TestServeAlertmanagerAway: of two Alertmanagers one is away when the page begins and comes back while it lasts.
 // The one that was there tells at once, the other when it is back, each once, and each tells of the end.
 func TestServeAlertmanagerAway(t *testing.T) {
-	const away = time.Minute
+	const away = 20 * time.Second
 	here, there, s := newHook(t), newHook(t), newService(t)
 	am, addr := alertmanager(t, t.TempDir(), address(t), here), address(t)
 	db := serve(t, t.TempDir(), s.address(), am.url, "http://"+addr)
