@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 COUNT ?= 1
 
 # Packages that start goroutines: make check runs their tests under the race detector.
-RACE := $(patsubst %,./%/...,$(wildcard burnrate collector exporters internal/engine internal/output internal/store))
+RACE := $(patsubst %,./%/...,$(wildcard burnrate collector exporters internal/engine internal/ingest internal/notify internal/output internal/server internal/store internal/web))
 
 gofumpt := $(GO) tool -modfile=tools/gofumpt/go.mod gofumpt
 staticcheck := $(GO) tool -modfile=tools/staticcheck/go.mod staticcheck
@@ -73,6 +73,7 @@ check-bench: modules ## Every benchmark runs, once
 .PHONY: test-real
 test-real: build tools-real ## Run the tests against real servers: not part of make test
 	$(GO) test -tags real -count=1 -v -timeout 20m ./internal/realtest/...
+	$(GO) test -tags real -count=1 -v -run '^TestKill$$' ./internal/server
 
 .PHONY: bench
 bench: modules ## Run every benchmark COUNT times (default 1)
@@ -89,6 +90,10 @@ bench-alerts: ## Score alert policies on simulated incidents
 .PHONY: bench-peers
 bench-peers: modules bin/sloth ## Cost and exactness of the rules beside Sloth, Pyrra and the SRE Workbook
 	$(GO) run ./bench/peers -sloth bin/sloth -o bench/results/peers.txt
+
+.PHONY: bench-serve
+bench-serve: modules ## Time, CPU and memory of plimsoll serve with 10,000 SLOs, and its start with a month of data
+	$(GO) run ./bench/serve -o bench/results/serve.txt
 
 .PHONY: fuzz
 fuzz: modules ## Fuzz every target for FUZZTIME (default 30s) each
