@@ -25,7 +25,6 @@ import (
 
 // Limits of the listener.
 const (
-	headerWithin   = 10 * time.Second
 	requestWithin  = time.Minute
 	answerWithin   = 3 * time.Minute
 	idleFor        = 2 * time.Minute
@@ -41,8 +40,10 @@ type serveFlags struct {
 	tokens      string
 	public      bool
 	connections int
-	logFormat   string
-	logLevel    string
+	// headerWithin is how long a client may take for the head of a request.
+	headerWithin time.Duration
+	logFormat    string
+	logLevel     string
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
@@ -54,11 +55,13 @@ func (f *serveFlags) add(c *cobra.Command) {
 	fs.StringVar(&f.tokens, "tokens", "", "file with bearer tokens, one NAME:TOKEN a line")
 	fs.BoolVar(&f.public, "insecure-public", false, "listen at an address that others reach although nobody has to authenticate")
 	fs.IntVar(&f.connections, "max-connections", 512, "connections at the same time")
+	fs.DurationVar(&f.headerWithin, "header-timeout", 10*time.Second, "how long a client may take for the head of a request")
 	fs.StringArrayVar(&o.Alertmanagers, "alertmanager", nil, "URL of an Alertmanager; may be repeated, each gets every alert")
 	fs.StringVar(&o.ScrapeConfig, "scrape-config", "", "file with scrape_configs in the form of Prometheus (static_configs, file_sd_configs)")
 	fs.StringVar(&o.ExternalURL, "external-url", "", "URL under which people reach this server, for links in alerts")
 	fs.DurationVar(&o.Retention, "retention", server.DefaultRetention, "how long samples are kept")
 	fs.Int64Var(&o.MaxBytes, "max-bytes", 0, "most bytes of samples on disk, the oldest go first; 0 is no limit")
+	fs.Uint64Var(&o.MinFree, "min-free-bytes", 256<<20, "free space on disk below which no samples are taken")
 	fs.DurationVar(&o.Delay, "evaluation-delay", 0, "how long after its time a tick is evaluated; the rules themselves look 15s back")
 	fs.DurationVar(&o.MaxCatchUp, "max-catch-up", server.DefaultMaxCatchUp, "how far back missed ticks are evaluated")
 	fs.DurationVar(&o.SendersWait, "senders-wait", 30*time.Second, "how long missed ticks wait for senders to deliver what they kept")
@@ -143,7 +146,7 @@ func (f serveFlags) run(ctx context.Context, s *server.Server, l net.Listener, l
 		s.Run(work)
 	}()
 	h := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: headerWithin, ReadTimeout: requestWithin, WriteTimeout: answerWithin,
+		Handler: s.Handler(), ReadHeaderTimeout: f.headerWithin, ReadTimeout: requestWithin, WriteTimeout: answerWithin,
 		IdleTimeout: idleFor, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)

@@ -83,6 +83,21 @@ func (r *Receiver) Lagging(t time.Time, quiet time.Duration) bool {
 	return false
 }
 
+// Newest returns the time of the newest sample that was pushed since the start, or zero.
+func (r *Receiver) Newest() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out time.Time
+	for _, s := range r.sources {
+		s.mu.Lock()
+		if s.newest.After(out) {
+			out = s.newest
+		}
+		s.mu.Unlock()
+	}
+	return out
+}
+
 // Sources returns the number of senders seen since the start.
 func (r *Receiver) Sources() int {
 	r.mu.Lock()

@@ -42,7 +42,7 @@ func (s *Server) startFill(rs *ruleset) {
 	}
 	var names []string
 	for _, n := range rs.names() {
-		if !slices.Contains(s.loaded, n) {
+		if _, there := slices.BinarySearch(s.loaded, n); !there {
 			names = append(names, n)
 		}
 	}

@@ -21,7 +21,7 @@ const (
 	quiet = 10 * time.Second
 	// poll is how often a tick that has to wait is looked at again.
 	poll = 500 * time.Millisecond
-	// liveTicks is how many ticks may be due before alerts are held back until the server has caught up.
+	// liveTicks is how many ticks may be due before alerts are held back until the server has caught up with them.
 	liveTicks = 3
 	// longest is the longest time without looking at the clock, which may jump.
 	longest = 5 * time.Second
@@ -116,22 +116,26 @@ func (s *Server) catchUp(behind int, now time.Time) {
 		s.resumed = now
 		s.queue.Hold(true)
 		s.log.Warn("catching up with missed ticks", "ticks", behind, "from", s.next)
-	case behind <= 0 && !s.resumed.IsZero():
+	case behind <= liveTicks && !s.resumed.IsZero():
 		s.resumed = time.Time{}
 		s.queue.Hold(false)
 		s.log.Info("caught up", "next", s.next)
 	}
 }
 
-// mustWait reports whether the next tick has to wait for senders, which kept what they could not send.
+// mustWait reports whether the next tick has to wait: for senders, which kept what they could not send; and for a clock
+// that may have run ahead, since no sender knows of a time as late as that.
 func (s *Server) mustWait(now time.Time) bool {
-	if s.resumed.IsZero() || s.opts.SendersWait <= 0 || !s.next.Before(s.resumed) {
+	if s.resumed.IsZero() || now.Sub(s.resumed) >= s.opts.Backlog {
 		return false
 	}
-	if now.Sub(s.resumed) < s.opts.SendersWait {
+	if newest := s.receiver.Newest(); !newest.IsZero() && s.next.After(newest) {
 		return true
 	}
-	return now.Sub(s.resumed) < s.opts.Backlog && s.receiver.Lagging(s.next, quiet)
+	if s.opts.SendersWait <= 0 || !s.next.Before(s.resumed) {
+		return false
+	}
+	return now.Sub(s.resumed) < s.opts.SendersWait || s.receiver.Lagging(s.next, quiet)
 }
 
 // tick evaluates the next tick. It is finished even if ctx ends meanwhile. An error means that its results cannot be

@@ -47,6 +47,7 @@ type Options struct {
 
 	Retention  time.Duration // of samples
 	MaxBytes   int64         // of samples on disk; 0 means no limit
+	MinFree    uint64        // free space below which no samples are taken; 0 means that nobody looks
 	Delay      time.Duration // how long after its time a tick is evaluated; 0 means at once
 	MaxCatchUp time.Duration // ticks that were missed longer ago are left out
 	// SendersWait is how long after a start or a stall missed ticks wait for senders to deliver what they kept; 0 means
@@ -93,7 +94,7 @@ type Server struct {
 
 	// The schedule. Only the goroutine of Step uses it.
 	live       *ruleset  // what the specs say
-	loaded     []string  // SLOs whose rules the engine has
+	loaded     []string  // SLOs whose rules the engine has, sorted
 	next       time.Time // the tick to evaluate next
 	resumed    time.Time // when the present catching up began; zero when there is none
 	fill       *backfill // in progress; nil if none
@@ -120,7 +121,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.store, err = store.Open(filepath.Join(o.Data, "tsdb"), store.Options{
-		Retention: o.Retention, OutOfOrder: o.Retention, MaxBytes: o.MaxBytes, Logger: o.Logger.With("part", "store"), Registerer: o.Registry,
+		Retention: o.Retention, OutOfOrder: o.Retention, MaxBytes: o.MaxBytes, MinFree: o.MinFree, Logger: o.Logger.With("part", "store"), Registerer: o.Registry,
 	})
 	if err != nil {
 		return nil, err

@@ -66,13 +66,13 @@ func (rs *ruleset) names() []string {
 	return out
 }
 
-// filesOf returns the rule files of the SLOs called names.
+// filesOf returns the rule files of the SLOs called names, which are sorted.
 func (rs *ruleset) filesOf(names []string) ([]engine.RuleFile, error) {
 	some := *rs.set
-	some.SLOs = slices.DeleteFunc(slices.Clone(rs.set.SLOs), func(x slo.SLO) bool { return !slices.Contains(names, x.Name) })
-	if len(names) == len(rs.set.SLOs) {
-		some.SLOs = rs.set.SLOs
-	}
+	some.SLOs = slices.DeleteFunc(slices.Clone(rs.set.SLOs), func(x slo.SLO) bool {
+		_, wanted := slices.BinarySearch(names, x.Name)
+		return !wanted
+	})
 	files, err := rules.Files(&some, ruleOptions())
 	if err != nil {
 		return nil, fmt.Errorf("generate rules: %w", err)

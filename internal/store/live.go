@@ -11,7 +11,7 @@ import (
 )
 
 // AppendableV2 is the write side for receivers that know the second form of the interface.
-func (s *Store) AppendableV2() storage.AppendableV2 { return s.db }
+func (s *Store) AppendableV2() storage.AppendableV2 { return roomy{s.db, s.room} }
 
 // Exemplars is the read side of exemplars, for the query API. A store keeps none.
 func (s *Store) Exemplars() storage.ExemplarQueryable { return s.db }

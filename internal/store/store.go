@@ -48,6 +48,8 @@ type Options struct {
 	Logger *slog.Logger
 	// MaxBytes is how much the blocks on disk may take together before the oldest go. 0 means no limit.
 	MaxBytes int64
+	// MinFree is the free space below which samples are refused with ErrLowSpace. 0 means that nobody looks.
+	MinFree uint64
 	// Registerer receives the metrics of the TSDB. nil means none.
 	Registerer prometheus.Registerer
 }
@@ -56,6 +58,7 @@ type Options struct {
 type Store struct {
 	db     *tsdb.DB
 	dir    string
+	room   *room
 	temp   bool // dir was made by Open and goes with Close
 	replay bool
 	mapMu  sync.Mutex // MapChunks may only run once at a time
@@ -68,7 +71,7 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: want durations of 0 or more, have retention %v, out of order %v, replay %v",
 			o.Retention, o.OutOfOrder, o.Replay)
 	}
-	s := &Store{dir: dir, replay: o.Replay > 0}
+	s := &Store{dir: dir, replay: o.Replay > 0, room: &room{least: o.MinFree}}
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "plimsoll-store-")
 		if err != nil {
@@ -76,6 +79,7 @@ func Open(dir string, o Options) (*Store, error) {
 		}
 		s.dir, s.temp = tmp, true
 	}
+	s.room.dir = s.dir
 	db, err := tsdb.Open(s.dir, o.Logger, o.Registerer, tsdbOptions(o), nil)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", s.dir, err), s.removeTemp())
@@ -147,7 +151,7 @@ func (s *Store) MapChunks() {
 }
 
 // Appendable is the write side for package engine and for receivers.
-func (s *Store) Appendable() storage.Appendable { return s.db }
+func (s *Store) Appendable() storage.Appendable { return roomy{s.db, s.room} }
 
 // Queryable is the read side for package engine.
 func (s *Store) Queryable() storage.Queryable { return s.db }
@@ -160,4 +164,6 @@ func Stale() float64 { return math.Float64frombits(value.StaleNaN) }
 func IsStale(v float64) bool { return value.IsStaleNaN(v) }
 
 // appender returns a fresh transaction.
-func (s *Store) appender() storage.Appender { return s.db.Appender(context.Background()) }
+func (s *Store) appender() storage.Appender {
+	return roomy{s.db, s.room}.Appender(context.Background())
+}
