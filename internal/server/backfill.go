@@ -3,12 +3,15 @@ package server
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/internal/engine"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
+	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 const (
@@ -25,6 +28,7 @@ const (
 type backfill struct {
 	rs     *ruleset
 	names  []string
+	draft  *store.Draft // if the past of some was recorded by other rules: the new past, until it is whole
 	engine *engine.Engine
 	from   time.Time
 	at     atomic.Int64 // the next tick, in seconds
@@ -35,24 +39,26 @@ type backfill struct {
 
 // startFill begins to evaluate the past of those SLOs of rs that are not known. One that is in progress ends.
 func (s *Server) startFill(rs *ruleset) {
-	if s.fill != nil {
-		s.fill.stop()
-		<-s.fill.done
-		s.fill = nil
-	}
-	var names []string
+	s.dropFill()
+	changed := s.ledger.changed(rs)
+	names := slices.Clone(changed)
 	for _, n := range rs.names() {
 		if _, there := slices.BinarySearch(s.loaded, n); !there {
 			names = append(names, n)
 		}
 	}
+	slices.Sort(names)
+	names = slices.Compact(names)
 	s.metrics.filling.Set(float64(len(names)))
 	if len(names) == 0 {
 		return
 	}
-	f, err := s.newFill(rs, names)
+	f, err := s.newFill(rs, names, len(changed) > 0)
 	if err != nil {
 		s.log.Error("the past of new SLOs is not evaluated", "slos", names, "err", err)
+		if f != nil {
+			f.close()
+		}
 		f = &backfill{rs: rs, names: names, stop: func() {}, done: closed()}
 	}
 	s.fill = f
@@ -70,14 +76,45 @@ func (s *Server) startFill(rs *ruleset) {
 	}()
 }
 
+// dropFill ends a backfill that is in progress.
+func (s *Server) dropFill() {
+	if s.fill == nil {
+		return
+	}
+	s.fill.stop()
+	<-s.fill.done
+	s.fill.close()
+	s.fill = nil
+}
+
+// close gives the draft up.
+func (f *backfill) close() {
+	if f.draft != nil {
+		_ = f.draft.Close() // of a temporary directory, which Close removes
+		f.draft = nil
+	}
+}
+
 func closed() chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
 }
 
-// newFill prepares a backfill. One without an engine has nothing to do.
-func (s *Server) newFill(rs *ruleset, names []string) (*backfill, error) {
+// recordedOf returns what tells the records of the SLOs called names from other series.
+func recordedOf(names []string) func(store.Labels) bool {
+	return func(l store.Labels) bool {
+		metric := l[store.Name]
+		if !strings.HasPrefix(metric, "slo:") && metric != "ALERTS" && metric != "ALERTS_FOR_STATE" {
+			return false
+		}
+		_, ok := slices.BinarySearch(names, l[slo.LabelSLO])
+		return ok
+	}
+}
+
+// newFill prepares a backfill, which is to be closed even after an error. One without an engine has nothing to do.
+func (s *Server) newFill(rs *ruleset, names []string, changed bool) (*backfill, error) {
 	f := &backfill{rs: rs, names: names, stop: func() {}, done: closed()}
 	f.target.Store(s.next.Unix())
 	oldest, newest := s.store.Span()
@@ -89,28 +126,36 @@ func (s *Server) newFill(rs *ruleset, names []string) (*backfill, error) {
 		f.from = far
 	}
 	f.from = f.from.Truncate(rs.step).Add(rs.step)
-	e, err := engine.Open(s.store, engine.Options{Logger: s.opts.Logger.With("part", "backfill"), MaxSamples: s.opts.MaxSamples})
-	if err != nil {
-		return nil, err
+	into := s.store
+	if changed {
+		d, err := s.store.Draft(recordedOf(names))
+		if err != nil {
+			return nil, err
+		}
+		f.draft, into = d, d.Store
 	}
-	last, err := lastFilled(e, names, newest)
+	e, err := engine.Open(into, engine.Options{Logger: s.opts.Logger.With("part", "backfill"), MaxSamples: s.opts.MaxSamples})
 	if err != nil {
-		return nil, err
+		return f, err
+	}
+	var last time.Time
+	if !changed {
+		if last, err = lastFilled(e, names, newest); err != nil {
+			return f, err
+		}
 	}
 	if last.After(f.from) {
 		f.from = last.Add(rs.step)
 	}
 	files, err := rs.filesOf(rs.withMembers(names))
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	if err := e.Load(files...); err != nil {
-		return nil, fmt.Errorf("load rules: %w", err)
+		return f, fmt.Errorf("load rules: %w", err)
 	}
-	if !last.IsZero() {
-		if err := e.Warm(context.Background(), last); err != nil {
-			return nil, err
-		}
+	if err := e.Warm(context.Background(), f.from.Add(-rs.step)); err != nil {
+		return f, err
 	}
 	e.Rewind(f.from)
 	f.at.Store(f.from.Unix())
@@ -151,6 +196,11 @@ func (s *Server) fillTick(ctx context.Context, f *backfill) {
 		}
 	}
 	var marks []store.Sample
+	if f.draft != nil {
+		s.metrics.filled.Inc()
+		f.at.Store(t.Add(f.rs.step).Unix())
+		return
+	}
 	for _, n := range f.names {
 		marks = append(marks, store.Sample{Labels: store.Labels{store.Name: SeriesFilled, "slo": n}, T: t, V: float64(t.Unix())})
 	}
@@ -185,8 +235,16 @@ func (s *Server) joinFill(ctx context.Context) {
 		}
 		s.fillTick(ctx, f)
 	}
+	defer f.close()
 	s.fill = nil
-	if err := s.load(ctx, s.live.complete(sortedUnion(s.loaded, f.names)), s.next.Add(-s.step())); err != nil {
+	if f.draft != nil {
+		if err := f.publish(ctx); err != nil {
+			s.log.Error("the new past of changed SLOs is not taken over", "err", err)
+			s.startFill(f.rs)
+			return
+		}
+	}
+	if err := s.loadAfter(ctx, f); err != nil {
 		s.log.Error("rules of new SLOs not loaded", "err", err)
 		return
 	}
@@ -198,6 +256,28 @@ func (s *Server) joinFill(ctx context.Context) {
 		s.log.Info("the past of new SLOs is evaluated", "slos", len(f.names), "from", f.from)
 	}
 	s.show()
+}
+
+// loadAfter loads the rules of the SLOs of f and those before it. What alerts of changed SLOs did by their old past is
+// forgotten.
+func (s *Server) loadAfter(ctx context.Context, f *backfill) error {
+	last := s.next.Add(-s.step())
+	err := s.load(ctx, s.live.complete(sortedUnion(s.loaded, f.names)), last)
+	if err == nil && f.draft != nil {
+		if err = s.engine.Restart(); err == nil {
+			err = s.engine.Warm(ctx, last)
+		}
+	}
+	return err
+}
+
+// publish replaces the old past by the new one.
+func (f *backfill) publish(ctx context.Context) error {
+	var some []string
+	for _, n := range f.names {
+		some = append(some, regexp.QuoteMeta(n))
+	}
+	return f.draft.Publish(ctx, slo.LabelSLO, strings.Join(some, "|"))
 }
 
 func sortedUnion(a, b []string) []string {

@@ -45,6 +45,17 @@ func (l *ledger) known(rs *ruleset) []string {
 	return rs.complete(out)
 }
 
+// changed returns the SLOs of rs whose past was recorded by other rules, sorted.
+func (l *ledger) changed(rs *ruleset) []string {
+	var out []string
+	for _, name := range rs.names() {
+		if was, ok := l.SLOs[name]; ok && was != rs.digests[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // add notes that the past of the SLOs called names is recorded.
 func (l *ledger) add(rs *ruleset, names []string) error {
 	for _, name := range names {

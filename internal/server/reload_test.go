@@ -131,3 +131,52 @@ func TestWrongAtStart(t *testing.T) {
 		t.Errorf("without a past: got error %v, want the findings", err)
 	}
 }
+
+// TestChanged: an SLO whose SLI changes after an hour has the same records as if it had always been that way, also
+// after a restart and a compaction.
+func TestChanged(t *testing.T) {
+	changed := func(s string) string { return strings.ReplaceAll(s, `code="500"`, `code="200"`) }
+	both := service + "---\n" + spec("shop-requests", "99.9%") + "---\n" + spec("shop-too", "99%")
+	other := service + "---\n" + spec("shop-requests", "99.9%") + "---\n" + changed(spec("shop-too", "99%"))
+	w := newWorld(t, Options{})
+	w.close()
+	w.specs(other)
+	w.open()
+	w.live(start.Add(end))
+	want := w.recorded(start, start.Add(end))
+
+	v := newWorld(t, Options{})
+	v.close()
+	v.specs(both)
+	v.open()
+	v.live(start.Add(time.Hour))
+	v.specs(other)
+	v.srv.reloadNow(context.Background(), false)
+	if s := v.status(); s.Backfill == nil || s.Evaluated != 2 {
+		t.Errorf("after the reload: got %+v, want two SLOs and a backfill", s)
+	}
+	v.live(start.Add(65 * time.Minute))
+	v.settle()
+	v.live(start.Add(end))
+	same := func(when string) {
+		t.Helper()
+		got := v.recorded(start, start.Add(end))
+		for _, name := range []string{"shop-requests", "shop-too"} {
+			if diff := cmp.Diff(only(want, name), only(got, name)); diff != "" {
+				t.Errorf("%s: %s (-always +changed):\n%s", when, name, diff)
+			}
+		}
+	}
+	same("at the end")
+	v.close()
+	v.open()
+	same("after a restart")
+	if err := v.srv.store.Compact(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	same("after a compaction")
+	v.srv.Step(context.Background())
+	if s := v.status(); s.Backfill != nil {
+		t.Errorf("after a restart: got %+v, want no backfill", s)
+	}
+}

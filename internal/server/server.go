@@ -190,9 +190,7 @@ func (s *Server) Run(ctx context.Context) {
 
 // Close closes the store. Run must have returned.
 func (s *Server) Close() error {
-	if s.fill != nil {
-		s.fill.stop()
-	}
+	s.dropFill()
 	return s.store.Close()
 }
 

@@ -62,6 +62,9 @@ type Store struct {
 	temp   bool // dir was made by Open and goes with Close
 	replay bool
 	mapMu  sync.Mutex // MapChunks may only run once at a time
+
+	under  storage.Queryable // of a Draft: what is seen below it
+	hidden func(Labels) bool // of a Draft: what is not seen of that
 }
 
 // Open opens or creates the database in dir. An empty dir means a new temporary directory that Close removes.
@@ -154,7 +157,12 @@ func (s *Store) MapChunks() {
 func (s *Store) Appendable() storage.Appendable { return roomy{s.db, s.room} }
 
 // Queryable is the read side for package engine.
-func (s *Store) Queryable() storage.Queryable { return s.db }
+func (s *Store) Queryable() storage.Queryable {
+	if s.under != nil {
+		return overlay{s.db, s.under, s.hidden}
+	}
+	return s.db
+}
 
 // Stale returns the staleness marker: the value that ends a series at its timestamp, as Prometheus writes it when a
 // target or a series vanishes. It is a NaN with special bits; test for it with IsStale, never with ==.
