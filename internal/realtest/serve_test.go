@@ -4,6 +4,7 @@ package realtest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,6 +38,13 @@ func TestServeAlertmanagerAway(t *testing.T) {
 	l.await("two evaluations", func() bool { return len(l.samples("slo:bad:inc")) >= 2 })
 	s.begin()
 	l.await("the page comes", func() bool { return len(here.names()) >= 1 })
+	// promtool reads it as it reads a Prometheus.
+	if out := mustOutput(t, "promtool", "query", "instant", db.url, `up{job="live"}`); !strings.Contains(out, "=> 1 @") {
+		t.Errorf("promtool query instant: %s", out)
+	}
+	if out := mustOutput(t, "promtool", "query", "labels", db.url, "job"); !strings.Contains(out, "live") {
+		t.Errorf("promtool query labels: %s", out)
+	}
 	began := time.Now()
 	l.await("the outage of Alertmanager is over", func() bool { return time.Since(began) > away })
 	late := alertmanager(t, t.TempDir(), addr, there)
