@@ -73,7 +73,7 @@ check-bench: modules ## Every benchmark runs, once
 .PHONY: test-real
 test-real: build tools-real ## Run the tests against real servers: not part of make test
 	$(GO) test -tags real -count=1 -v -timeout 20m ./internal/realtest/...
-	$(GO) test -tags real -count=1 -v -run '^TestKill$$' ./internal/server
+	$(GO) test -tags real -count=1 -v -run '^(TestKill|TestFlood)$$' ./internal/server ./internal/ingest
 
 .PHONY: bench
 bench: modules ## Run every benchmark COUNT times (default 1)

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -18,12 +19,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/plimsoll-slo/plimsoll/internal/engine"
 	"github.com/plimsoll-slo/plimsoll/internal/server"
+	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
 
 // serving starts serve on an example and returns its address. It ends, in an orderly way, with the test.
@@ -224,5 +228,76 @@ func TestLoopback(t *testing.T) {
 	}
 	if _, err := loopback("nonsense"); err == nil || !strings.Contains(err.Error(), "port") {
 		t.Errorf("no port: got error %v", err)
+	}
+}
+
+// metricsJSON is an OTLP request with one counter of a sender.
+const metricsJSON = `{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "sent", "sum": {"aggregationTemporality": 2,
+"isMonotonic": true, "dataPoints": [{"attributes": [{"key": "sender", "value": {"stringValue": "%d"}}], "timeUnixNano": "%d", "asDouble": %d}]}}]}]}]}`
+
+// TestServeEnd: a server that is told to end while senders push at it ends within seconds, in an orderly way, and has
+// every sample that it accepted.
+func TestServeEnd(t *testing.T) {
+	dir := t.TempDir()
+	f := serveFlags{listen: "127.0.0.1:0", connections: 50, headerWithin: time.Second}
+	f.server.Specs, f.server.Data, f.server.Now = []string{"../../examples/quickstart"}, dir, time.Now
+	f.server.Registry = prometheus.NewRegistry()
+	s, err := server.Open(t.Context(), f.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- f.run(ctx, s, l, slog.New(slog.DiscardHandler)) }()
+	const senders = 4
+	var accepted [senders]int
+	var wg sync.WaitGroup
+	begin := time.Now().Add(-time.Hour)
+	for i := range senders {
+		wg.Go(func() {
+			for n := 1; ; n++ {
+				body := fmt.Sprintf(metricsJSON, i, begin.Add(time.Duration(n)*time.Millisecond).UnixNano(), n)
+				res, err := http.Post("http://"+l.Addr().String()+"/api/v1/otlp/v1/metrics", "application/json", strings.NewReader(body))
+				if err != nil {
+					return
+				}
+				res.Body.Close()
+				if res.StatusCode == http.StatusOK {
+					accepted[i] = n
+				}
+				if n == 100 && i == 0 {
+					stop()
+				}
+			}
+		})
+	}
+	if err := <-done; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	wg.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(dir+"/tsdb", store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	e, err := engine.Open(st, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	points, err := e.Query(t.Context(), "sent_total", begin.Add(2*time.Minute))
+	if err != nil || len(points) != senders {
+		t.Fatalf("got %v, %v, want the counters of %d senders", points, err, senders)
+	}
+	for i, p := range points {
+		if int(p.V) < accepted[i] || accepted[i] == 0 {
+			t.Errorf("sender %d: %d samples accepted, the last in the store is %v", i, accepted[i], p.V)
+		}
 	}
 }
