@@ -78,6 +78,9 @@ func TestClockAhead(t *testing.T) {
 		for i := range 3 {
 			w.clock.set(at.Add(2*time.Hour + time.Duration(i)*time.Minute))
 			w.srv.Step(context.Background())
+			if !w.status().CatchingUp {
+				t.Error("while the clock is doubted: the state does not say that ticks are missing")
+			}
 		}
 		w.clock.set(at)
 		w.srv.Step(context.Background())

@@ -116,10 +116,12 @@ func (s *Server) catchUp(behind int, now time.Time) {
 		s.resumed = now
 		s.queue.Hold(true)
 		s.log.Warn("catching up with missed ticks", "ticks", behind, "from", s.next)
+		s.show()
 	case behind <= liveTicks && !s.resumed.IsZero():
 		s.resumed = time.Time{}
 		s.queue.Hold(false)
 		s.log.Info("caught up", "next", s.next)
+		s.show()
 	}
 }
 
