@@ -251,6 +251,7 @@ func TestServeEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	done := make(chan error)
 	go func() { done <- f.run(ctx, s, l, slog.New(slog.DiscardHandler)) }()
 	const senders = 4
