@@ -16,7 +16,7 @@ COUNT ?= 1
 # Packages that start goroutines: make check runs their tests under the race detector.
 # Not the gateway: it has hardly any code of its own, and compiling all of it once more takes minutes.
 RACE := ./collector $(patsubst %,./%/...,$(wildcard burnrate collector/internal collector/receiver collector/connector \
-	exporters internal/engine internal/output internal/store))
+	exporters internal/engine internal/ingest internal/notify internal/output internal/server internal/store internal/web))
 
 gofumpt := $(GO) tool -modfile=tools/gofumpt/go.mod gofumpt
 staticcheck := $(GO) tool -modfile=tools/staticcheck/go.mod staticcheck
@@ -92,7 +92,7 @@ check-bench: modules ## Every benchmark runs, once
 .PHONY: test-real
 test-real: build tools-real ## Run the tests against real servers, for a quarter of an hour: not part of make test
 	$(GO) test -tags real -count=1 -v -parallel 4 -timeout 60m ./internal/realtest/...
-	$(GO) test -tags real -count=1 -v -run '^TestKill' ./collector
+	$(GO) test -tags real -count=1 -v -run '^(TestKill|TestFlood)' ./collector ./internal/server ./internal/ingest
 
 .PHONY: bench
 bench: modules ## Run every benchmark COUNT times (default 1)
@@ -113,6 +113,10 @@ bench-peers: modules bin/sloth ## Cost and exactness of the rules beside Sloth, 
 .PHONY: bench-ingest
 bench-ingest: modules ## Webhooks a second that are on disk before they are answered, and how long an answer takes
 	$(GO) run ./bench/ingest -o bench/results/ingest.txt
+
+.PHONY: bench-serve
+bench-serve: modules ## Time, CPU and memory of plimsoll serve with 10,000 SLOs, and its start with a month of data
+	$(GO) run ./bench/serve -o bench/results/serve.txt
 
 .PHONY: fuzz
 fuzz: modules ## Fuzz every target for FUZZTIME (default 30s) each

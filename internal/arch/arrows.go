@@ -59,9 +59,14 @@ var arrows = []arrow{
 	}},
 	{"internal/ruler", []string{"internal/output", "internal/promql", "internal/yamlsrc", "internal/diag", "rules", "slo"}},
 	{"internal/kube", []string{"internal/output", "rules", "dashboards", "slo"}},
+	{"internal/ingest", []string{"internal/store"}},
+	{"internal/notify", []string{"internal/engine", "internal/store"}},
 	{"internal/web", []string{
-		"internal/engine", "internal/store", "internal/promql", "internal/report", "internal/gate",
-		"rules", "dashboards", "slo", "burnrate",
+		"internal/engine", "internal/store", "internal/promql", "internal/report", "internal/gate", "internal/ingest",
+		"internal/notify", "rules", "dashboards", "slo", "burnrate",
+	}},
+	{"internal/server", []string{
+		"internal/engine", "internal/store", "internal/ingest", "internal/notify", "internal/web", "rules", "slo",
 	}},
 
 	// The collector: only its list of components knows them all.

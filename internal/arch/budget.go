@@ -6,7 +6,8 @@ import "fmt"
 // It is there to notice a dependency that drags in a hundred others. Raise a number only with a reason in
 // the commit; lower it when a dependency goes. The test prints the present numbers with -v.
 var budget = map[string]int{
-	"cmd/plimsoll":           650,
+	// 650 without serve: its receivers and its query API are those of Prometheus, with all that they link.
+	"cmd/plimsoll":           790,
 	"cmd/plimsoll-collector": 1000,
 	"cmd/plimsoll-gateway":   1700,
 }

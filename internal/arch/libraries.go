@@ -25,16 +25,29 @@ var libraries = []library{
 	// Prometheus: the parser, the database and the rule engine move separately. Labels are the currency
 	// between the last two, so both need the package.
 	{"github.com/prometheus/prometheus/promql/parser", []string{"internal/promql", "internal/engine"}},
-	{"github.com/prometheus/prometheus/model", []string{"internal/promql", "internal/store/...", "internal/engine"}},
-	{"github.com/prometheus/prometheus/storage", []string{"internal/store/...", "internal/engine"}},
+	{"github.com/prometheus/prometheus/model", []string{"internal/promql", "internal/store/...", "internal/engine", "internal/ingest"}},
+	{"github.com/prometheus/prometheus/storage", []string{"internal/store/...", "internal/engine", "internal/ingest"}},
 	{"github.com/prometheus/prometheus/tsdb", []string{"internal/store/...", "internal/engine"}},
-	{"github.com/prometheus/prometheus/util", []string{"internal/store/...", "internal/engine"}},
+	{"github.com/prometheus/prometheus/util", []string{"internal/store/...", "internal/engine", "internal/web"}},
 	{"github.com/prometheus/prometheus/prompb", []string{"internal/store/..."}},
+	// The receivers and the query API share the configuration and the targets of scraping.
+	{"github.com/prometheus/prometheus/storage/remote", []string{"internal/ingest"}},
+	{"github.com/prometheus/prometheus/scrape", []string{"internal/ingest", "internal/web"}},
+	{"github.com/prometheus/prometheus/config", []string{"internal/ingest", "internal/web"}},
+	{"github.com/prometheus/prometheus/discovery", []string{"internal/ingest"}},
+	{"github.com/prometheus/prometheus/web", []string{"internal/web"}},
+	{"github.com/grafana/regexp", []string{"internal/web"}}, // in a signature of prometheus/web
+	{"github.com/prometheus/client_golang/exp", []string{"internal/ingest"}},
+	{"github.com/prometheus/exporter-toolkit", []string{"cmd/plimsoll"}},
+	{"golang.org/x/net/netutil", []string{"cmd/plimsoll"}},
 	{"github.com/prometheus/prometheus", []string{"internal/engine"}},
 	{"github.com/prometheus/alertmanager", []string{"internal/engine"}},
-	{"github.com/prometheus/common", []string{"internal/promql", "internal/store/...", "internal/engine"}},
+	{"github.com/prometheus/common", []string{"internal/promql", "internal/store/...", "internal/engine", "internal/web"}},
 	{"github.com/prometheus/client_golang/api", []string{"internal/store/..."}},
-	{"github.com/prometheus/client_golang/prometheus", []string{"exporters/...", "internal/engine", "internal/store/...", "internal/web"}},
+	{"github.com/prometheus/client_golang/prometheus", []string{
+		"exporters/...", "internal/engine", "internal/store/...", "internal/ingest", "internal/notify", "internal/web", "internal/server",
+		"cmd/plimsoll",
+	}},
 	{"github.com/prometheus/client_model", []string{"exporters/..."}},
 
 	{"go.opentelemetry.io/collector", []string{"collector/...", "bench/ingest"}},
@@ -55,7 +68,11 @@ var testLibraries = []library{
 	// to read what an exporter serves
 	{"github.com/prometheus/client_golang", []string{"..."}},
 	// as the truth
-	{"github.com/prometheus/prometheus", []string{"internal/promql", "internal/store/...", "internal/engine", "internal/realtest", "rules"}},
+	{"github.com/prometheus/prometheus", []string{
+		"internal/promql", "internal/store/...", "internal/engine", "internal/ingest", "internal/realtest", "internal/server", "rules",
+	}},
+	{"github.com/gogo/protobuf", []string{"internal/ingest", "internal/server"}},
+	{"github.com/klauspost/compress/snappy", []string{"internal/ingest", "internal/server"}},
 	{"github.com/prometheus/common", []string{"..."}},
 	{"github.com/prometheus/client_model", []string{"..."}},
 }

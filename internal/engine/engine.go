@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
@@ -61,7 +62,8 @@ type Options struct {
 	Notify func(ctx context.Context, alerts []Alert)
 }
 
-// Engine evaluates rules over one store. It is for one goroutine at a time.
+// Engine evaluates rules over one store. It is for one goroutine at a time, except for Query, QueryRange, QueryEngine
+// and Groups, which are safe for concurrent use.
 type Engine struct {
 	opts     Options
 	store    *store.Store
@@ -77,6 +79,11 @@ type Engine struct {
 	pages  ledger
 	last   time.Time // of the newest evaluation
 	mapped time.Time // of the last store.MapChunks
+
+	redo  time.Time // the tick that Rewind named
+	again bool      // the present tick is that one
+
+	public atomic.Pointer[[]*rules.Group] // what Groups shows
 }
 
 // Open returns an engine without rules over st, which stays owned by the caller and must be open while the engine is
@@ -127,7 +134,7 @@ func (e *Engine) EvalAt(ctx context.Context, ts time.Time) ([]Event, error) {
 	if !ts.After(e.last) && !e.last.IsZero() {
 		return nil, fmt.Errorf("evaluate at %s: want a time after the last evaluation at %s", stamp(ts), stamp(e.last))
 	}
-	e.last = ts
+	e.last, e.again = ts, ts.Equal(e.redo)
 	if ts.Sub(e.mapped) >= mapEvery {
 		e.store.MapChunks()
 		e.mapped = ts

@@ -38,6 +38,7 @@ func (e *Engine) Load(files ...RuleFile) error {
 		fresh = e.carryOver(fresh)
 	}
 	e.files, e.groups = append([]RuleFile{}, files...), fresh
+	e.publish()
 	return nil
 }
 
@@ -55,6 +56,7 @@ func (e *Engine) Restart() error {
 		return err
 	}
 	e.groups, e.retired = fresh, nil
+	e.publish()
 	return nil
 }
 
@@ -75,7 +77,7 @@ func (e *Engine) build(files []RuleFile) ([]*group, error) {
 		QueryFunc:              e.instant,
 		NotifyFunc:             e.notify,
 		Context:                context.Background(),
-		Appendable:             e.store.Appendable(),
+		Appendable:             results{e.store.Appendable(), e},
 		Queryable:              e.store.Queryable(),
 		Logger:                 e.opts.Logger,
 		OutageTolerance:        e.opts.OutageTolerance,
@@ -158,7 +160,7 @@ func (e *Engine) carryOver(fresh []*group) []*group {
 		}
 		heir := rules.NewGroup(rules.GroupOptions{
 			Name: g.Name(), File: g.File(), Interval: g.Interval(), QueryOffset: new(g.QueryOffset()),
-			Opts: &rules.ManagerOptions{Appendable: e.store.Appendable(), Context: context.Background(), Logger: e.opts.Logger},
+			Opts: &rules.ManagerOptions{Appendable: results{e.store.Appendable(), e}, Context: context.Background(), Logger: e.opts.Logger},
 		})
 		heir.CopyState(g.Group)
 		e.retired = append(e.retired, retired{

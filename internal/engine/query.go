@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/util/stats"
 
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
@@ -36,7 +37,7 @@ type Sample struct {
 // (functions like sort and topk do not keep their order) and is owned by the caller; a scalar is one point without
 // labels. It fails if the expression does not parse, is no vector or scalar, or yields a native histogram.
 func (e *Engine) Query(ctx context.Context, expr string, ts time.Time) ([]Point, error) {
-	vec, err := e.instant(ctx, expr, ts)
+	vec, _, err := e.query(ctx, expr, ts)
 	if err != nil {
 		return nil, fmt.Errorf("query %q at %s: %w", expr, stamp(ts), err)
 	}
@@ -85,25 +86,33 @@ func (e *Engine) QueryRange(ctx context.Context, expr string, from, to time.Time
 	return out, nil
 }
 
-// instant is the query function of the rules, rules.EngineQueryFunc plus accounting: it turns a scalar into a vector
-// of one.
+// instant is the query function of the rules: query plus accounting.
 func (e *Engine) instant(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
+	vec, st, err := e.query(ctx, expr, ts)
+	if st != nil {
+		e.account(rules.FromOriginContext(ctx), st)
+	}
+	return vec, err
+}
+
+// query is rules.EngineQueryFunc with the cost of the query, which is nil if it did not parse: it turns a scalar into
+// a vector of one.
+func (e *Engine) query(ctx context.Context, expr string, ts time.Time) (promql.Vector, *stats.Statistics, error) {
 	q, err := e.promql.NewInstantQuery(ctx, e.store.Queryable(), nil, expr, ts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer q.Close()
 	res := q.Exec(ctx)
-	e.account(rules.FromOriginContext(ctx), q.Stats())
 	if res.Err != nil {
-		return nil, res.Err
+		return nil, q.Stats(), res.Err
 	}
 	switch v := res.Value.(type) {
 	case promql.Vector:
-		return v, nil
+		return v, q.Stats(), nil
 	case promql.Scalar:
-		return promql.Vector{{T: v.T, F: v.V}}, nil
+		return promql.Vector{{T: v.T, F: v.V}}, q.Stats(), nil
 	default:
-		return nil, fmt.Errorf("want a vector or scalar, have a %s", parser.DocumentedType(res.Value.Type()))
+		return nil, q.Stats(), fmt.Errorf("want a vector or scalar, have a %s", parser.DocumentedType(res.Value.Type()))
 	}
 }

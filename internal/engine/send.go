@@ -83,7 +83,16 @@ func post(ctx context.Context, client *http.Client, to string, body []byte) erro
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("answer %s: %q", res.Status, answer)
+		return &StatusError{res.StatusCode, fmt.Sprintf("answer %s: %q", res.Status, answer)}
 	}
 	return err
 }
+
+// StatusError is an answer of Alertmanager other than 2xx.
+type StatusError struct {
+	Code int // of HTTP
+	text string
+}
+
+// Error repeats the answer.
+func (e *StatusError) Error() string { return e.text }

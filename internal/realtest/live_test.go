@@ -46,12 +46,18 @@ func TestLive(t *testing.T) {
 		// rates, alert. And its groups are evaluated at other times, and may miss one.
 		{"victoriametrics", liveVictoria, 6 * liveTick},
 		{"mimir", liveCortex, 3 * liveTick},
+		// plimsoll serve evaluates when package engine does, from the same samples.
+		{"serve", liveServe, 0},
 	} {
 		t.Run(c.target, func(t *testing.T) {
 			t.Parallel()
 			h, s := newHook(t), newService(t)
 			am := alertmanager(t, t.TempDir(), address(t), h)
-			db := c.open(t, build(t, "testdata/live", "--target", c.target), s.address(), am.url)
+			var files []string
+			if c.target != "serve" {
+				files = build(t, "testdata/live", "--target", c.target)
+			}
+			db := c.open(t, files, s.address(), am.url)
 			l := &live{t: t, db: db, service: s, lag: c.lag}
 			l.await("two evaluations of samples", func() bool { return l.seen() >= 2 })
 			s.begin()

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
@@ -45,15 +46,25 @@ type Options struct {
 	Replay time.Duration
 	// Logger receives the log of the TSDB. nil discards it.
 	Logger *slog.Logger
+	// MaxBytes is how much the blocks on disk may take together before the oldest go. 0 means no limit.
+	MaxBytes int64
+	// MinFree is the free space below which samples are refused with ErrLowSpace. 0 means that nobody looks.
+	MinFree uint64
+	// Registerer receives the metrics of the TSDB. nil means none.
+	Registerer prometheus.Registerer
 }
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	db     *tsdb.DB
 	dir    string
+	room   *room
 	temp   bool // dir was made by Open and goes with Close
 	replay bool
 	mapMu  sync.Mutex // MapChunks may only run once at a time
+
+	under  storage.Queryable // of a Draft: what is seen below it
+	hidden func(Labels) bool // of a Draft: what is not seen of that
 }
 
 // Open opens or creates the database in dir. An empty dir means a new temporary directory that Close removes.
@@ -63,7 +74,7 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: want durations of 0 or more, have retention %v, out of order %v, replay %v",
 			o.Retention, o.OutOfOrder, o.Replay)
 	}
-	s := &Store{dir: dir, replay: o.Replay > 0}
+	s := &Store{dir: dir, replay: o.Replay > 0, room: &room{least: o.MinFree}}
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "plimsoll-store-")
 		if err != nil {
@@ -71,7 +82,8 @@ func Open(dir string, o Options) (*Store, error) {
 		}
 		s.dir, s.temp = tmp, true
 	}
-	db, err := tsdb.Open(s.dir, o.Logger, nil, tsdbOptions(o), nil)
+	s.room.dir = s.dir
+	db, err := tsdb.Open(s.dir, o.Logger, o.Registerer, tsdbOptions(o), nil)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", s.dir, err), s.removeTemp())
 	}
@@ -91,6 +103,7 @@ func tsdbOptions(o Options) *tsdb.Options {
 		t.RetentionDuration = defaultRetention.Milliseconds()
 	}
 	t.OutOfOrderTimeWindow = o.OutOfOrder.Milliseconds()
+	t.MaxBytes = o.MaxBytes
 	if o.Replay > 0 {
 		// The head refuses samples older than half its range, and wants compaction at one and a half ranges.
 		span := max(2*o.Replay.Milliseconds(), tsdb.DefaultBlockDuration)
@@ -141,10 +154,15 @@ func (s *Store) MapChunks() {
 }
 
 // Appendable is the write side for package engine and for receivers.
-func (s *Store) Appendable() storage.Appendable { return s.db }
+func (s *Store) Appendable() storage.Appendable { return roomy{s.db, s.room} }
 
 // Queryable is the read side for package engine.
-func (s *Store) Queryable() storage.Queryable { return s.db }
+func (s *Store) Queryable() storage.Queryable {
+	if s.under != nil {
+		return overlay{s.db, s.under, s.hidden}
+	}
+	return s.db
+}
 
 // Stale returns the staleness marker: the value that ends a series at its timestamp, as Prometheus writes it when a
 // target or a series vanishes. It is a NaN with special bits; test for it with IsStale, never with ==.
@@ -154,4 +172,6 @@ func Stale() float64 { return math.Float64frombits(value.StaleNaN) }
 func IsStale(v float64) bool { return value.IsStaleNaN(v) }
 
 // appender returns a fresh transaction.
-func (s *Store) appender() storage.Appender { return s.db.Appender(context.Background()) }
+func (s *Store) appender() storage.Appender {
+	return roomy{s.db, s.room}.Appender(context.Background())
+}

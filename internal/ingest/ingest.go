@@ -1,0 +1,196 @@
+// Package ingest takes in samples: remote write 1.0 and 2.0, OTLP over HTTP, and scrapes. The protocols are those of
+// Prometheus, by its own handlers; what is added is that nobody can take the server down. Requests are limited in size
+// and number, sources in series; and of a request with some bad samples the good ones are kept.
+//
+// It is the only package that imports prometheus/storage/remote, prometheus/scrape and prometheus/discovery.
+package ingest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	remoteapi "github.com/prometheus/client_golang/exp/api/remote"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/storage/remote"
+)
+
+// The defaults of Limits.
+const (
+	DefaultRequestBytes    = 16 << 20
+	DefaultDecodedBytes    = 64 << 20
+	DefaultRequests        = 32
+	DefaultSeriesPerSource = 500_000
+	DefaultQueueFor        = 5 * time.Second
+)
+
+// Limits bound what senders can do. Each zero value means the default.
+type Limits struct {
+	RequestBytes    int64         // of one request as it is sent
+	DecodedBytes    int64         // of one remote write request after decompression; OTLP has a fixed limit of 32 MiB
+	Requests        int           // that are worked on at the same time
+	QueueFor        time.Duration // how long a request waits for its turn
+	SeriesPerSource int           // active series of one source
+}
+
+func (l Limits) withDefaults() Limits {
+	l.RequestBytes = cmp.Or(l.RequestBytes, DefaultRequestBytes)
+	l.DecodedBytes = cmp.Or(l.DecodedBytes, DefaultDecodedBytes)
+	l.Requests = cmp.Or(l.Requests, DefaultRequests)
+	l.QueueFor = cmp.Or(l.QueueFor, DefaultQueueFor)
+	l.SeriesPerSource = cmp.Or(l.SeriesPerSource, DefaultSeriesPerSource)
+	return l
+}
+
+// Store is where samples go.
+type Store interface {
+	Appendable() storage.Appendable
+	AppendableV2() storage.AppendableV2
+}
+
+// Receiver takes in pushed samples. It is safe for concurrent use.
+type Receiver struct {
+	limits  Limits
+	now     func() time.Time
+	slots   chan struct{}
+	metrics metrics
+	write   http.Handler
+	otlp    http.Handler
+
+	mu      sync.Mutex
+	sources map[string]*source
+}
+
+// New returns a receiver into st. now is the wall clock. logger may be nil.
+func New(st Store, now func() time.Time, l Limits, logger *slog.Logger, reg prometheus.Registerer) *Receiver {
+	l = l.withDefaults()
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	r := &Receiver{limits: l, now: now, slots: make(chan struct{}, l.Requests), sources: map[string]*source{}, metrics: newMetrics(reg)}
+	// The handlers log each bad sample; the metrics and the answer tell enough.
+	quiet := slog.New(slog.DiscardHandler)
+	r.write = remote.NewWriteHandler(quiet, reg, &guarded{r: r, v1: st.Appendable()},
+		remoteapi.MessageTypes{remoteapi.WriteV1MessageType, remoteapi.WriteV2MessageType}, false, false, false)
+	otlp := config.DefaultOTLPConfig
+	r.otlp = remote.NewOTLPWriteHandler(logger, reg, &guarded{r: r, v2: st.AppendableV2()},
+		func() config.Config { return config.Config{OTLPConfig: otlp} }, remote.OTLPOptions{LookbackDelta: 5 * time.Minute})
+	return r
+}
+
+// RemoteWrite returns the handler of remote write 1.0 and 2.0.
+func (r *Receiver) RemoteWrite() http.Handler { return r.limited("remote_write", r.write, true) }
+
+// OTLP returns the handler of OTLP/HTTP metrics, protobuf and JSON.
+func (r *Receiver) OTLP() http.Handler { return r.limited("otlp", r.otlp, false) }
+
+// sourceKey is the key of WithSource.
+type sourceKey struct{}
+
+// WithSource names the sender of a request, for its limits: the authenticated user. Without it the address counts.
+func WithSource(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, sourceKey{}, name)
+}
+
+// sourceOf names the sender of a request.
+func sourceOf(req *http.Request) string {
+	if name, ok := req.Context().Value(sourceKey{}).(string); ok && name != "" {
+		return name
+	}
+	host, _, err := net.SplitHostPort(req.RemoteAddr)
+	if err != nil {
+		return req.RemoteAddr
+	}
+	return host
+}
+
+// limited reads the whole request before it takes one of the slots, so that slow senders hold up nobody but themselves.
+func (r *Receiver) limited(protocol string, h http.Handler, snappy bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		refuse := func(code int, reason, text string) {
+			r.metrics.requests.WithLabelValues(protocol, reason).Inc()
+			http.Error(w, text, code)
+		}
+		if req.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			refuse(http.StatusMethodNotAllowed, "method", "want POST")
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, r.limits.RequestBytes))
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			refuse(http.StatusRequestEntityTooLarge, "size", fmt.Sprintf("want a request of at most %d bytes", r.limits.RequestBytes))
+			return
+		} else if err != nil {
+			refuse(http.StatusBadRequest, "read", "the request did not arrive as a whole")
+			return
+		}
+		if n, k := binary.Uvarint(body); snappy && k > 0 && n > uint64(r.limits.DecodedBytes) {
+			refuse(http.StatusRequestEntityTooLarge, "size", fmt.Sprintf("want at most %d bytes after decompression", r.limits.DecodedBytes))
+			return
+		}
+		if !r.enter(req.Context()) {
+			w.Header().Set("Retry-After", "1")
+			refuse(http.StatusServiceUnavailable, "busy", "too many requests at the same time, try again")
+			return
+		}
+		defer func() { <-r.slots }()
+		partial := !strings.Contains(req.Header.Get("Content-Type"), "io.prometheus.write.v2")
+		ctx := context.WithValue(req.Context(), callKey{}, call{r.source(sourceOf(req)), partial})
+		req = req.WithContext(ctx)
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		r.metrics.requests.WithLabelValues(protocol, "taken").Inc()
+		h.ServeHTTP(w, req)
+	})
+}
+
+// enter waits for a slot.
+func (r *Receiver) enter(ctx context.Context) bool {
+	select {
+	case r.slots <- struct{}{}:
+		return true
+	default:
+	}
+	t := time.NewTimer(r.limits.QueueFor)
+	defer t.Stop()
+	select {
+	case r.slots <- struct{}{}:
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// metrics observe a Receiver.
+type metrics struct {
+	requests, rejected *prometheus.CounterVec
+	samples            prometheus.Counter
+	sources            prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) metrics {
+	m := metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plimsoll_ingest_requests_total", Help: "Requests with samples, by what became of them.",
+		}, []string{"protocol", "outcome"}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plimsoll_ingest_rejected_samples_total", Help: "Pushed samples that were not stored.",
+		}, []string{"reason"}),
+		samples: prometheus.NewCounter(prometheus.CounterOpts{Name: "plimsoll_ingest_samples_total", Help: "Pushed samples that were stored."}),
+		sources: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plimsoll_ingest_sources", Help: "Senders seen since the start."}),
+	}
+	r.MustRegister(m.requests, m.rejected, m.samples, m.sources)
+	return m
+}

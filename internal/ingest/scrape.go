@@ -1,0 +1,174 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery"
+	_ "github.com/prometheus/prometheus/discovery/file" // file_sd_configs; static_configs need no package
+	"github.com/prometheus/prometheus/scrape"
+)
+
+// Scraper scrapes the targets of a configuration file in the form of Prometheus: global, scrape_configs and
+// scrape_config_files, with static_configs and file_sd_configs. Its limits are those of the file (sample_limit and so
+// on). It is safe for concurrent use.
+type Scraper struct {
+	path    string
+	log     *slog.Logger
+	scrape  *scrape.Manager
+	targets *discovery.Manager
+	stop    context.CancelFunc
+	ok      prometheus.Gauge
+
+	mu   sync.Mutex
+	seen [sha256.Size]byte
+}
+
+// NewScraper reads the file at path and prepares to scrape into st.
+func NewScraper(st Store, path string, logger *slog.Logger, reg prometheus.Registerer) (*Scraper, error) {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Scraper{path: path, log: logger, stop: stop, ok: prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "plimsoll_scrape_config_ok", Help: "1 if the scrape configuration on disk is the one in use, 0 if it is wrong.",
+	})}
+	reg.MustRegister(s.ok)
+	sd, err := discovery.CreateAndRegisterSDMetrics(reg)
+	if err == nil {
+		s.scrape, err = scrape.NewManager(&scrape.Options{}, logger, nil, nil, st.AppendableV2(), reg)
+	}
+	if err == nil {
+		s.targets = discovery.NewManager(ctx, logger, reg, sd, discovery.Name("scrape"))
+		err = s.load()
+	}
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("scrape configuration: %w", err)
+	}
+	return s, nil
+}
+
+// load reads the file and applies it if it has changed.
+func (s *Scraper) load() error {
+	text, err := os.ReadFile(s.path)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := sha256.Sum256(text)
+	if sum == s.seen {
+		return nil
+	}
+	s.seen = sum
+	cfg, err := config.LoadFile(s.path, false, s.log)
+	if err != nil {
+		return err
+	}
+	if len(cfg.RuleFiles) > 0 || len(cfg.RemoteWriteConfigs) > 0 || len(cfg.RemoteReadConfigs) > 0 ||
+		len(cfg.AlertingConfig.AlertmanagerConfigs) > 0 {
+		return errors.New("want global, scrape_configs and scrape_config_files only")
+	}
+	jobs, err := cfg.GetScrapeConfigs()
+	if err != nil {
+		return err
+	}
+	if err := s.scrape.ApplyConfig(cfg); err != nil {
+		return err
+	}
+	found := map[string]discovery.Configs{}
+	for _, j := range jobs {
+		found[j.JobName] = j.ServiceDiscoveryConfigs
+	}
+	if err := s.targets.ApplyConfig(found); err != nil {
+		return err
+	}
+	s.ok.Set(1)
+	return nil
+}
+
+// Reload applies the file if it has changed. A wrong one changes nothing.
+func (s *Scraper) Reload() {
+	if err := s.load(); err != nil {
+		s.ok.Set(0)
+		s.log.Error("the scrape configuration is wrong, the last good one stays", "err", err)
+	}
+}
+
+// Run scrapes until ctx ends.
+func (s *Scraper) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.targets.Run(); err != nil && ctx.Err() == nil {
+			s.log.Error("discovery ended", "err", err)
+		}
+	})
+	wg.Go(func() {
+		if err := s.scrape.Run(s.targets.SyncCh()); err != nil {
+			s.log.Error("scraping ended", "err", err)
+		}
+	})
+	<-ctx.Done()
+	s.scrape.Stop()
+	s.stop()
+	wg.Wait()
+}
+
+// Targets is the view of a scraper for the query API.
+type Targets struct{ m *scrape.Manager }
+
+// Targets returns a view of s, which may be nil.
+func (s *Scraper) Targets() Targets {
+	if s == nil {
+		return Targets{}
+	}
+	return Targets{s.scrape}
+}
+
+// TargetsActive returns the targets that are scraped, by pool.
+func (t Targets) TargetsActive() map[string][]*scrape.Target {
+	if t.m == nil {
+		return nil
+	}
+	return t.m.TargetsActive()
+}
+
+// TargetsDropped returns the targets that relabelling dropped, by pool.
+func (t Targets) TargetsDropped() map[string][]*scrape.Target {
+	if t.m == nil {
+		return nil
+	}
+	return t.m.TargetsDropped()
+}
+
+// TargetsDroppedCounts counts them.
+func (t Targets) TargetsDroppedCounts() map[string]int {
+	if t.m == nil {
+		return nil
+	}
+	return t.m.TargetsDroppedCounts()
+}
+
+// ScrapePoolConfig returns the configuration of a pool.
+func (t Targets) ScrapePoolConfig(pool string) (*config.ScrapeConfig, error) {
+	if t.m == nil {
+		return nil, errors.New("nothing is scraped")
+	}
+	return t.m.ScrapePoolConfig(pool)
+}
+
+// ScrapePools returns the names of the pools.
+func (t Targets) ScrapePools() []string {
+	if t.m == nil {
+		return nil
+	}
+	return t.m.ScrapePools()
+}

@@ -1,0 +1,287 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/internal/engine"
+	"github.com/plimsoll-slo/plimsoll/internal/store"
+	"github.com/plimsoll-slo/plimsoll/slo"
+)
+
+const (
+	// SeriesFilled marks the ticks of the past that are evaluated for a new SLO, as SeriesTick does for all.
+	SeriesFilled = "plimsoll_backfilled_tick_seconds"
+	// fillMore is how much more than the longest window the past of an SLO is evaluated.
+	fillMore = time.Hour
+	// fillNear is how many ticks from the present the schedule itself takes over.
+	fillNear = 4
+)
+
+// backfill evaluates the past of new SLOs beside the schedule, with rules of their own, until it has come so near
+// to the present that the schedule can take them in.
+type backfill struct {
+	rs     *ruleset
+	names  []string
+	draft  *store.Draft // if the past of some was recorded by other rules: the new past, until it is whole
+	engine *engine.Engine
+	from   time.Time
+	at     atomic.Int64 // the next tick, in seconds
+	target atomic.Int64 // the tick that the schedule evaluates next, in seconds
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+// startFill begins to evaluate the past of those SLOs of rs that are not known. One that is in progress ends.
+func (s *Server) startFill(rs *ruleset) {
+	s.dropFill()
+	changed := s.ledger.changed(rs)
+	names := slices.Clone(changed)
+	for _, n := range rs.names() {
+		if _, there := slices.BinarySearch(s.loaded, n); !there {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	s.metrics.filling.Set(float64(len(names)))
+	if len(names) == 0 {
+		return
+	}
+	f, err := s.newFill(rs, names, len(changed) > 0)
+	if err != nil {
+		s.log.Error("the past of new SLOs is not evaluated", "slos", names, "err", err)
+		if f != nil {
+			f.close()
+		}
+		f = &backfill{rs: rs, names: names, stop: func() {}, done: closed()}
+	}
+	s.fill = f
+	if f.engine == nil {
+		return
+	}
+	s.log.Info("evaluating the past of new SLOs", "slos", len(names), "from", f.from, "to", s.next)
+	ctx, cancel := context.WithCancel(context.Background())
+	f.stop = cancel
+	go func() {
+		defer close(f.done)
+		for ctx.Err() == nil && f.at.Load() < f.target.Load()-fillNear*int64(rs.step/time.Second) {
+			s.fillTick(ctx, f)
+		}
+	}()
+}
+
+// dropFill ends a backfill that is in progress.
+func (s *Server) dropFill() {
+	if s.fill == nil {
+		return
+	}
+	s.fill.stop()
+	<-s.fill.done
+	s.fill.close()
+	s.fill = nil
+}
+
+// close gives the draft up.
+func (f *backfill) close() {
+	if f.draft != nil {
+		_ = f.draft.Close() // of a temporary directory, which Close removes
+		f.draft = nil
+	}
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+// recordedOf returns what tells the records of the SLOs called names from other series.
+func recordedOf(names []string) func(store.Labels) bool {
+	return func(l store.Labels) bool {
+		metric := l[store.Name]
+		if !strings.HasPrefix(metric, "slo:") && metric != "ALERTS" && metric != "ALERTS_FOR_STATE" {
+			return false
+		}
+		_, ok := slices.BinarySearch(names, l[slo.LabelSLO])
+		return ok
+	}
+}
+
+// newFill prepares a backfill, which is to be closed even after an error. One without an engine has nothing to do.
+func (s *Server) newFill(rs *ruleset, names []string, changed bool) (*backfill, error) {
+	f := &backfill{rs: rs, names: names, stop: func() {}, done: closed()}
+	f.target.Store(s.next.Unix())
+	oldest, newest := s.store.Span()
+	if oldest.IsZero() || !oldest.Before(s.next.Add(-rs.step)) {
+		return f, nil
+	}
+	f.from = oldest
+	if far := s.next.Add(-rs.longest(names) - fillMore); far.After(f.from) {
+		f.from = far
+	}
+	f.from = f.from.Truncate(rs.step).Add(rs.step)
+	into := s.store
+	if changed {
+		d, err := s.store.Draft(recordedOf(names))
+		if err != nil {
+			return nil, err
+		}
+		f.draft, into = d, d.Store
+	}
+	e, err := engine.Open(into, engine.Options{Logger: s.opts.Logger.With("part", "backfill"), MaxSamples: s.opts.MaxSamples})
+	if err != nil {
+		return f, err
+	}
+	var last time.Time
+	if !changed {
+		if last, err = lastFilled(e, names, newest); err != nil {
+			return f, err
+		}
+	}
+	if last.After(f.from) {
+		f.from = last.Add(rs.step)
+	}
+	files, err := rs.filesOf(rs.withMembers(names))
+	if err != nil {
+		return f, err
+	}
+	if err := e.Load(files...); err != nil {
+		return f, fmt.Errorf("load rules: %w", err)
+	}
+	if err := e.Warm(context.Background(), f.from.Add(-rs.step)); err != nil {
+		return f, err
+	}
+	e.Rewind(f.from)
+	f.at.Store(f.from.Unix())
+	f.engine, f.done = e, make(chan struct{})
+	return f, nil
+}
+
+// lastFilled returns up to where a backfill of all these SLOs came before the process ended, or zero.
+func lastFilled(e *engine.Engine, names []string, newest time.Time) (time.Time, error) {
+	points, err := e.Query(context.Background(), "max_over_time("+SeriesFilled+"[400d])", newest)
+	if err != nil {
+		return time.Time{}, err
+	}
+	at := map[string]float64{}
+	for _, p := range points {
+		at[p.Labels["slo"]] = p.V
+	}
+	least := at[names[0]]
+	for _, n := range names {
+		least = min(least, at[n])
+	}
+	if least == 0 {
+		return time.Time{}, nil
+	}
+	return time.Unix(int64(least), 0).UTC(), nil
+}
+
+// fillTick evaluates one tick of the past.
+func (s *Server) fillTick(ctx context.Context, f *backfill) {
+	t := time.Unix(f.at.Load(), 0).UTC()
+	_, err := f.engine.EvalAt(ctx, t)
+	if ctx.Err() != nil {
+		return
+	}
+	for _, err := range split(err) {
+		if !engine.Rejected(err) {
+			s.metrics.failures.Inc()
+		}
+	}
+	var marks []store.Sample
+	if f.draft != nil {
+		s.metrics.filled.Inc()
+		f.at.Store(t.Add(f.rs.step).Unix())
+		return
+	}
+	for _, n := range f.names {
+		marks = append(marks, store.Sample{Labels: store.Labels{store.Name: SeriesFilled, "slo": n}, T: t, V: float64(t.Unix())})
+	}
+	if err := s.store.Append(marks...); err != nil && !engine.Rejected(err) {
+		s.log.Error("tick of the past not stored, trying again", "tick", t, "err", err)
+		f.engine.Rewind(t)
+		select {
+		case <-ctx.Done():
+		case <-time.After(poll):
+		}
+		return
+	}
+	s.metrics.filled.Inc()
+	f.at.Store(t.Add(f.rs.step).Unix())
+}
+
+// joinFill takes the SLOs of a backfill that has come near to the present into the schedule.
+func (s *Server) joinFill(ctx context.Context) {
+	f := s.fill
+	if f == nil {
+		return
+	}
+	f.target.Store(s.next.Unix())
+	select {
+	case <-f.done:
+	default:
+		return
+	}
+	for f.engine != nil && f.at.Load() < s.next.Unix() {
+		if ctx.Err() != nil {
+			return
+		}
+		s.fillTick(ctx, f)
+	}
+	defer f.close()
+	s.fill = nil
+	if f.draft != nil {
+		if err := f.publish(ctx); err != nil {
+			s.log.Error("the new past of changed SLOs is not taken over", "err", err)
+			s.startFill(f.rs)
+			return
+		}
+	}
+	if err := s.loadAfter(ctx, f); err != nil {
+		s.log.Error("rules of new SLOs not loaded", "err", err)
+		return
+	}
+	if err := s.ledger.add(f.rs, f.names); err != nil {
+		s.log.Error("the past of new SLOs will be evaluated again at the next start", "err", err)
+	}
+	s.metrics.filling.Set(0)
+	if f.engine != nil {
+		s.log.Info("the past of new SLOs is evaluated", "slos", len(f.names), "from", f.from)
+	}
+	s.show()
+}
+
+// loadAfter loads the rules of the SLOs of f and those before it. What alerts of changed SLOs did by their old past is
+// forgotten.
+func (s *Server) loadAfter(ctx context.Context, f *backfill) error {
+	last := s.next.Add(-s.step())
+	err := s.load(ctx, s.live.complete(sortedUnion(s.loaded, f.names)), last)
+	if err == nil && f.draft != nil {
+		if err = s.engine.Restart(); err == nil {
+			err = s.engine.Warm(ctx, last)
+		}
+	}
+	return err
+}
+
+// publish replaces the old past by the new one.
+func (f *backfill) publish(ctx context.Context) error {
+	var some []string
+	for _, n := range f.names {
+		some = append(some, regexp.QuoteMeta(n))
+	}
+	return f.draft.Publish(ctx, slo.LabelSLO, strings.Join(some, "|"))
+}
+
+func sortedUnion(a, b []string) []string {
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,137 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// last returns the newest record of a series.
+func (w *world) last(series string) string {
+	w.t.Helper()
+	all := w.recorded(start, w.clock.now())
+	keys := slices.Sorted(maps.Keys(all))
+	for _, k := range slices.Backward(keys) {
+		if strings.HasPrefix(k, series) {
+			return all[k]
+		}
+	}
+	return ""
+}
+
+// TestDamagedLog: a damaged write-ahead log loses what is behind the damage and nothing else: the server starts,
+// evaluates those ticks again, and the counters make up for the lost samples.
+func TestDamagedLog(t *testing.T) {
+	plain := newWorld(t, Options{})
+	plain.live(start.Add(end))
+	w := newWorld(t, Options{})
+	at := start.Add(33 * time.Minute)
+	w.live(at)
+	w.close()
+	segments, err := filepath.Glob(w.dir + "/data/tsdb/wal/0*")
+	if err != nil || len(segments) == 0 {
+		t.Fatalf("got segments %v, %v", segments, err)
+	}
+	f, err := os.OpenFile(segments[len(segments)-1], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err == nil {
+		_, err = f.WriteAt([]byte(strings.Repeat("damage", 50)), info.Size()*6/10)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	if !w.srv.next.Before(at) {
+		t.Fatalf("got next tick %v, want one before %v", w.srv.next, at)
+	}
+	lost := w.srv.next.Add(-30 * time.Second)
+	w.live(start.Add(end))
+	want, got := plain.recorded(start, lost), w.recorded(start, lost)
+	if diff := cmp.Diff(want, got); diff != "" || len(want) < 500 {
+		t.Errorf("%d records before the damage (-undisturbed +damaged):\n%s", len(want), diff)
+	}
+	for _, series := range []string{`slo:bad:sum{service="shop", slo="shop-requests", team="shop", window="3h"}`, `slo:events:sum{service="shop", slo="shop-requests", team="shop", window="3h"}`} {
+		if want, got := plain.last(series), w.last(series); want != got || want == "" {
+			t.Errorf("%s: got %q, want %q", series, got, want)
+		}
+	}
+}
+
+// TestClockAhead: a clock that runs two hours ahead for a while costs nothing, as no sample says that it is so late.
+func TestClockAhead(t *testing.T) {
+	disturbed(t, func(w *world) {
+		at := start.Add(32 * time.Minute)
+		w.live(at)
+		for i := range 3 {
+			w.clock.set(at.Add(2*time.Hour + time.Duration(i)*time.Minute))
+			w.srv.Step(context.Background())
+			if !w.status().CatchingUp {
+				t.Error("while the clock is doubted: the state does not say that ticks are missing")
+			}
+		}
+		w.clock.set(at)
+		w.srv.Step(context.Background())
+	})
+}
+
+// TestClockBack: when the clock was ahead so long that the time was believed, and is set back, evaluation goes on.
+func TestClockBack(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.live(start.Add(5 * time.Minute))
+	for d := 2 * time.Hour; d < 2*time.Hour+12*time.Minute; d += time.Minute {
+		w.clock.set(start.Add(d))
+		w.srv.Step(context.Background())
+	}
+	w.clock.set(start.Add(6 * time.Minute))
+	w.srv.Step(context.Background())
+	if got := testutil.ToFloat64(w.srv.metrics.clockJumps); got != 1 {
+		t.Errorf("got %v clock jumps, want 1", got)
+	}
+	w.live(start.Add(10 * time.Minute))
+	if got, want := w.srv.next, start.Add(10*time.Minute+30*time.Second); !got.Equal(want) {
+		t.Errorf("got next tick %v, want %v", got, want)
+	}
+}
+
+// TestTooLongAgo: ticks that were missed longer ago than MaxCatchUp are left out, and counted.
+func TestTooLongAgo(t *testing.T) {
+	w := newWorld(t, Options{MaxCatchUp: time.Hour})
+	w.live(start.Add(5 * time.Minute))
+	w.close()
+	w.clock.set(start.Add(3 * time.Hour))
+	w.open()
+	w.srv.Step(context.Background())
+	if got, want := testutil.ToFloat64(w.srv.metrics.skipped), 229.0; got != want {
+		t.Errorf("got %v ticks left out, want %v", got, want)
+	}
+}
+
+// TestInUse: a data directory has one server.
+func TestInUse(t *testing.T) {
+	w := newWorld(t, Options{})
+	_, err := Open(context.Background(), Options{Specs: []string{w.dir + "/specs"}, Data: w.dir + "/data", Now: w.clock.now})
+	if err == nil || !strings.Contains(err.Error(), "lock") {
+		t.Errorf("second server: got error %v, want one about the lock", err)
+	}
+}
+
+// TestFuture: a sample far ahead of the clock is refused.
+func TestFuture(t *testing.T) {
+	w := newWorld(t, Options{})
+	if got := w.push(samples(time.Now().Add(time.Hour))...); got != http.StatusBadRequest {
+		t.Errorf("got status %d, want 400", got)
+	}
+}
