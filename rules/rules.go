@@ -128,8 +128,12 @@ func (b *bundle) groups() ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(repairs) > 0 {
-		out = append(out, b.group(b.name+"-repair", repairEvery, repairs))
+	for part := range slices.Chunk(repairs, repairsAGroup) {
+		name := b.name + "-repair"
+		if n := len(out) - len(b.slos); n > 0 {
+			name += fmt.Sprintf("-%d", n+1)
+		}
+		out = append(out, b.group(name, repairEvery, part))
 	}
 	quick := slices.Concat(b.fastRules(), b.alertRules(fast), b.noDataRules(), b.slothRules(fast))
 	sums, results := b.slowRules(), slices.Concat(b.slowResults(), b.alertRules(slow), b.slothRules(slow))

@@ -154,8 +154,9 @@ func writeList(b *strings.Builder, indent string, list []any) {
 // foreign returns why g is not ours, or "".
 func (g group) foreign() string {
 	name := g.name()
-	shape := strings.HasPrefix(name, "slo-") || strings.HasSuffix(name, "-fast") || strings.HasSuffix(name, "-slow")
-	if !shape || quote(name) != name {
+	shared := strings.TrimRight(name, "-0123456789") // repairs may be numbered
+	if !strings.HasPrefix(name, "slo-") && !strings.HasSuffix(name, "-fast") && !strings.HasSuffix(name, "-slow") && !strings.HasSuffix(shared, "-repair") ||
+		quote(name) != name {
 		return "its name is none that plimsoll gives"
 	}
 	list, _ := g["rules"].([]any)
