@@ -26,10 +26,9 @@ func (s *Store) Settled(ctx context.Context, now time.Time, o Options) (_ *Store
 	if err != nil {
 		return nil, fmt.Errorf("settle store: %w", err)
 	}
-	to := &Store{dir: dir, temp: true}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("settle store: %w", err), to.removeTemp())
+			err = errors.Join(fmt.Errorf("settle store: %w", err), os.RemoveAll(dir))
 		}
 	}()
 	block := tsdb.DefaultBlockDuration
@@ -38,9 +37,11 @@ func (s *Store) Settled(ctx context.Context, now time.Time, o Options) (_ *Store
 	if err := s.writeBlocks(ctx, dir, tsdb.ExponentialBlockRanges(block, 4, 3), cut); err != nil {
 		return nil, err
 	}
-	if to.db, err = tsdb.Open(dir, o.Logger, nil, tsdbOptions(o), nil); err != nil {
+	to, err := Open(dir, o)
+	if err != nil {
 		return nil, err
 	}
+	to.temp = true
 	to.db.DisableCompactions()
 	if err := s.copyHead(ctx, to, cut); err != nil {
 		return nil, errors.Join(err, to.db.Close())

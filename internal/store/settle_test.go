@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/labels"
 )
 
 func TestSettled(t *testing.T) {
@@ -66,8 +67,9 @@ func TestSettled(t *testing.T) {
 	if longest != 54*time.Hour || sum != 5*24*time.Hour-2*time.Hour {
 		t.Errorf("the blocks are %v, together %v; want one of 54h, and 118h in all", lengths, sum)
 	}
-	if err := settled.Batch().Commit(); err != nil {
-		t.Error(err)
+	into := settled.Appendable().Appender(context.Background())
+	if _, err := into.Append(0, labels.FromStrings(Name, "c"), at(end).UnixMilli(), 1); err != nil || into.Commit() != nil {
+		t.Errorf("the settled store takes no samples: %v", err)
 	}
 	if _, err := settled.Settled(context.Background(), at(end), Options{}); err == nil {
 		t.Error("a store that is not for replay was settled")
