@@ -19,6 +19,7 @@ import (
 const hookSecret = "0123456789abcdef-hook"
 
 const pipelinesCollector = `
+extensions: {health_check: {endpoint: %s}}
 receivers:
   platform_events:
     endpoint: %s
@@ -31,6 +32,7 @@ exporters:
     metrics_endpoint: http://%s/api/v1/otlp/v1/metrics
     compression: none
 service:
+  extensions: [health_check]
   telemetry: {metrics: {level: none}}
   pipelines: {metrics: {receivers: [platform_events], exporters: [otlp_http]}}
 `
@@ -54,23 +56,23 @@ func TestPipelines(t *testing.T) {
 	}
 	h := newHook(t)
 	am := alertmanager(t, t.TempDir(), address(t), h)
-	addr, in, dir := address(t), address(t), t.TempDir()
+	addr, in, health, dir := address(t), address(t), address(t), t.TempDir()
 	db := &database{server: start(t, "plimsoll", addr, "/-/ready",
 		"serve", "--specs", specs, "--data", dir+"/data", "--listen", addr, "--alertmanager", am.url)}
-	config := write(t, dir, "collector.yaml", fmt.Sprintf(pipelinesCollector, in, dir+"/ledger", hookSecret, addr))
-	collector := start(t, "plimsoll-collector", in, "/", "--config", config)
+	config := write(t, dir, "collector.yaml", fmt.Sprintf(pipelinesCollector, health, in, dir+"/ledger", hookSecret, addr))
+	collector := start(t, "plimsoll-collector", health, "/", "--config", config)
 	p := &pushes{t: t, url: "http://" + in + "/github"}
 
 	p.run("success") // from which on runs count
 	db.await("two evaluations with telemetry", startWithin, func() bool {
-		return len(db.query(`slo:telemetry:state{slo="pipelines-final-success"} == 2 and slo:info offset 50s`, time.Now())) == 1
+		return len(db.query(`slo:telemetry:state{slo="pipelines-final-success"} == 2 and on (slo) slo:info offset 50s`, time.Now())) == 1
 	})
 	before := p.good
 	for range 40 {
 		p.run("success")
 	}
 	collector.kill()
-	collector = start(t, "plimsoll-collector", in, "/", "--config", config)
+	collector = start(t, "plimsoll-collector", health, "/", "--config", config)
 	for range 20 {
 		p.run("failure")
 	}

@@ -2,6 +2,8 @@
 package otlp
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -11,12 +13,14 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
-// Metrics returns the OTLP face of a snapshot; scopeName says who made it. The resource is the collector that counted: each one counts for
-// itself, and a reader adds them up.
+// Metrics returns the OTLP face of a snapshot; scopeName says who made it. The resource is what counted: each collector
+// counts for itself, and a reader adds them up. Its service.instance.id stands for the counters and not for the process,
+// so that counters which survive a restart go on as the same series.
 func Metrics(scopeName string, s pipelines.Snapshot, collector pcommon.Resource, now time.Time) pmetric.Metrics {
 	metrics := pmetric.NewMetrics()
 	resource := metrics.ResourceMetrics().AppendEmpty()
 	setResource(resource.Resource(), collector)
+	resource.Resource().Attributes().PutStr("service.instance.id", instance(scopeName, s.Start))
 	scope := resource.ScopeMetrics().AppendEmpty()
 	scope.Scope().SetName(scopeName)
 	for _, family := range s.Families {
@@ -43,6 +47,15 @@ func setResource(to, collector pcommon.Resource) {
 			v.CopyTo(to.Attributes().PutEmpty(name))
 		}
 	}
+}
+
+// instance returns the identity of the counters that began to count at a time: a UUID of version 8 (RFC 9562) that is
+// the same as long as they count on.
+func instance(scopeName string, start time.Time) string {
+	id := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", scopeName, start.UnixNano()))
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:16])
 }
 
 func setSum(sum pmetric.Sum, start, now time.Time, family pipelines.Family) {
