@@ -80,8 +80,8 @@ Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 plan --exit-code found changes.
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
-		a.initCommand(), a.checkCommand(), a.buildCommand(), a.planCommand(), a.pushCommand(), a.explainCommand(),
-		a.fmtCommand(), a.serveCommand(), a.schemaCommand(), a.demoCommand(), a.versionCommand(),
+		a.initCommand(), a.checkCommand(), a.buildCommand(), a.planCommand(), a.pushCommand(), a.alertmanagerCommand(),
+		a.explainCommand(), a.fmtCommand(), a.serveCommand(), a.schemaCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
 }
