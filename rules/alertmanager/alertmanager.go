@@ -142,7 +142,7 @@ func keep(slos []*slo.SLO, ok func(*slo.SLO) bool) []*slo.SLO {
 	return slices.DeleteFunc(slices.Clone(slos), func(x *slo.SLO) bool { return !ok(x) })
 }
 
-// is, isNot and oneOf are matchers.
+// is, oneOf and noneOf are matchers.
 func is(label, value string) string { return label + "=" + strconv.Quote(value) }
 
 func oneOf(label string, values []string) string {
