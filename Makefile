@@ -23,7 +23,7 @@ staticcheck := $(GO) tool -modfile=tools/staticcheck/go.mod staticcheck
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The go command stamps the version from git's tags where there is a repository.
 .PHONY: build
@@ -83,7 +83,7 @@ check-rules: build bin/promtool bin/vmalert ## promtool and vmalert accept what 
 
 .PHONY: check-alertmanager
 check-alertmanager: build bin/amtool ## amtool accepts the merged configuration, routes and templates of every example
-	$(GO) test -tags real -count=1 -run '^(TestRoutes|TestTemplates)$$' ./internal/realtest
+	$(GO) test -tags real -count=1 -run '^(TestRoutes|TestExampleConfiguration|TestTemplates)$$' ./internal/realtest
 
 .PHONY: check-race
 check-race: modules ## The race detector finds nothing in packages with goroutines

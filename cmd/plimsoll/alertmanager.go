@@ -56,7 +56,7 @@ lines around a change are not shown, because a configuration may hold secrets.`,
 
 // apartFlag adds the flag that becomes alertmanager.Options.Apart.
 func apartFlag(c *cobra.Command, to *[]string) {
-	c.Flags().StringSliceVar(to, "apart", nil, "labels that tell copies of an SLO apart in Alertmanager, such as the external label cluster")
+	c.Flags().StringSliceVar(to, "apart", nil, "labels that tell copies of an SLO apart in Alertmanager, such as cluster")
 }
 
 func (a *app) alertmanager(args []string, f alertmanagerFlags) error {

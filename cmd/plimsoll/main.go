@@ -17,7 +17,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 const (
 	exitFindings = 1 // the specs or the world are wrong
 	exitUsage    = 2 // the command line is wrong
-	exitChanged  = 3 // plan -exit-code: apply would change something
+	exitChanged  = 3 // --exit-code: something would change
 )
 
 // run runs the command line args and returns the exit code.
@@ -75,7 +75,7 @@ func (a *app) root() *cobra.Command {
 		Long: `Plimsoll compiles a directory of SLO specs to recording and alert rules that are
 exact and cheap, to Grafana dashboards, and to words that say what they mean.
 
-Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 plan --exit-code found changes.`,
+Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 --exit-code found changes.`,
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false

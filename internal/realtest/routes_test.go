@@ -57,6 +57,18 @@ receivers:
 	}
 }
 
+// TestExampleConfiguration merges the example specs into the example configuration.
+func TestExampleConfiguration(t *testing.T) {
+	config, err := os.ReadFile("../../examples/platform-team/alertmanager.yml.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := mustOutput(t, "amtool", "check-config", merge(t, []string{"../../examples/platform-team"}, string(config)))
+	if !strings.Contains(out, "SUCCESS") {
+		t.Errorf("amtool check-config: %s", out)
+	}
+}
+
 // everyAlert says where each alert of an SLO goes, by the specs alone.
 func everyAlert(set *slo.Set, x *slo.SLO, goes func(to string, labels ...string)) {
 	labels := []string{"slo=" + x.Name}

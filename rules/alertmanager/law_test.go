@@ -76,7 +76,9 @@ func drawSet(t *rapid.T) *slo.Set {
 	receivers := rapid.SampledFrom([]string{"", "a", "b", "c d"})
 	set := &slo.Set{Policies: []slo.BudgetPolicy{{Meta: slo.Meta{Name: "p"}, Escalations: []slo.Escalation{{Notify: "boss"}}}}}
 	nServices, nSLOs := rapid.IntRange(1, 4).Draw(t, "services"), rapid.IntRange(1, 7).Draw(t, "slos")
-	name := func(prefix string, n int) string { return fmt.Sprintf("%s.%d", prefix, rapid.IntRange(0, n-1).Draw(t, prefix)) }
+	name := func(prefix string, n int) string {
+		return fmt.Sprintf("%s.%d", prefix, rapid.IntRange(0, n-1).Draw(t, prefix))
+	}
 	for i := range nServices {
 		s := slo.Service{Meta: slo.Meta{Name: fmt.Sprintf("service.%d", i)}}
 		for range rapid.IntRange(0, 2).Draw(t, "needs") {

@@ -27,7 +27,7 @@ func (g *generator) route(mutes map[string][]string) (Route, []Reference) {
 		routes, more := g.ownerRoutes(severity, mutes)
 		r.Routes, refs = append(r.Routes, routes...), append(refs, more...)
 		if nobody := g.without(severity); len(nobody) > 0 {
-			r.Notes = append(r.Notes, fmt.Sprintf("No owner has a receiver for each %s of %s: the receiver above this route gets them.", severity, strings.Join(nobody, ", ")))
+			r.Notes = append(r.Notes, fmt.Sprintf("Owners name no receiver of %ss here, so that above this route gets them: %s.", severity, strings.Join(nobody, ", ")))
 		}
 	}
 	return r, first(refs)
