@@ -31,7 +31,7 @@ type Options struct {
 
 // Config is what an Alertmanager has to know about a set.
 type Config struct {
-	Route       Route // comes first among the routes of the root
+	Route       Route // comes first among the routes of the root; zero without SLOs
 	Inhibitions []Inhibition
 	Intervals   []Interval
 	Notes       []string // about Intervals: which maintenance is muted by the rules alone, and why
@@ -70,6 +70,9 @@ func Generate(set *slo.Set, o Options) (Config, error) {
 		x := &set.SLOs[i]
 		g.slos = append(g.slos, x)
 		g.byGroup = g.byGroup || slices.Contains(x.GroupBy, slo.LabelService)
+	}
+	if len(g.slos) == 0 {
+		return Config{}, nil
 	}
 	var c Config
 	var mutes map[string][]string

@@ -140,7 +140,7 @@ spec:
 
 // TestObservabilityAnnotation refuses what is neither yes nor no.
 func TestObservabilityAnnotation(t *testing.T) {
-	set := &slo.Set{Services: []slo.Service{{Meta: slo.Meta{Name: "a", Annotations: map[string]string{alertmanager.AnnotationObservability: "yes"}}}}}
+	set := &slo.Set{SLOs: []slo.SLO{{Meta: slo.Meta{Name: "s"}}}, Services: []slo.Service{{Meta: slo.Meta{Name: "a", Annotations: map[string]string{alertmanager.AnnotationObservability: "yes"}}}}}
 	if _, err := alertmanager.Generate(set, alertmanager.Options{}); err == nil || !strings.Contains(err.Error(), `"yes"`) {
 		t.Errorf(`want an error that names "yes", have %v`, err)
 	}

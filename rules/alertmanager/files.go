@@ -35,7 +35,7 @@ type Part struct{ Path, Items string }
 // Parts returns what a configuration has to have: at route.routes, inhibit_rules, time_intervals and templates.
 func (c Config) Parts() []Part {
 	route, inhibit, times := &writer{}, &writer{}, &writer{}
-	if len(c.Inhibitions) > 0 { // else there is no SLO
+	if len(c.Route.Matchers) > 0 {
 		route.route(0, c.Route)
 	}
 	for _, x := range c.Inhibitions {

@@ -15,14 +15,11 @@ import (
 func (g *generator) inhibitions(down []*slo.SLO) []Inhibition {
 	burn := is("alertname", slo.AlertBudgetBurn)
 	page := is(slo.LabelSeverity, slo.Page)
-	var out []Inhibition
-	if len(g.slos) > 0 {
-		out = append(out, Inhibition{
-			Note:   "One notification an incident: who is paged needs no ticket of the same SLO.",
-			Source: []string{burn, page}, Target: []string{burn, is(slo.LabelSeverity, slo.Ticket)},
-			Equal: g.equal(append([]string{slo.LabelSLO}, g.groupLabels()...)),
-		})
-	}
+	out := []Inhibition{{
+		Note:   "One notification an incident: who is paged needs no ticket of the same SLO.",
+		Source: []string{burn, page}, Target: []string{burn, is(slo.LabelSeverity, slo.Ticket)},
+		Equal: g.equal(append([]string{slo.LabelSLO}, g.groupLabels()...)),
+	}}
 	paging := keep(g.slos, func(x *slo.SLO) bool { return x.Alerting.Page })
 	telling := keep(g.slos, func(x *slo.SLO) bool { return x.Alerting.Page || x.Alerting.Ticket })
 	for _, r := range g.consequences(paging, telling) {

@@ -273,7 +273,7 @@ func TestIntervalLaw(t *testing.T) {
 			Duration:   slo.Duration(rapid.SampledFrom([]time.Duration{30 * time.Minute, 2 * time.Hour, 24 * time.Hour, 50 * time.Hour}).Draw(t, "length")),
 			Recurrence: rapid.SampledFrom([]string{"FREQ=DAILY", "FREQ=WEEKLY", "FREQ=WEEKLY;BYDAY=SU", "FREQ=WEEKLY;BYDAY=FR,SA;INTERVAL=1", "FREQ=MONTHLY", "FREQ=MONTHLY;BYMONTHDAY=1,31", "FREQ=MONTHLY;BYDAY=MO", "FREQ=DAILY;BYDAY=MO,WE", "FREQ=WEEKLY;INTERVAL=2", "FREQ=MONTHLY;BYDAY=1MO", "FREQ=DAILY;COUNT=3", "FREQ=YEARLY", "FREQ=WEEKLY;BYMONTH=3"}).Draw(t, "rule"),
 		}
-		c, err := alertmanager.Generate(&slo.Set{Adjustments: []slo.Adjustment{a}}, alertmanager.Options{})
+		c, err := alertmanager.Generate(&slo.Set{SLOs: []slo.SLO{{Meta: slo.Meta{Name: "s"}}}, Adjustments: []slo.Adjustment{a}}, alertmanager.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -314,7 +314,7 @@ func TestNotes(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := slo.Adjustment{Meta: slo.Meta{Name: "m"}, Mute: true, Zone: "Europe/Berlin", Start: at, Duration: slo.Duration(length), Recurrence: recurrence}
-		c := generate(t, &slo.Set{Adjustments: []slo.Adjustment{a}}, alertmanager.Options{})
+		c := generate(t, &slo.Set{SLOs: []slo.SLO{{Meta: slo.Meta{Name: "s"}}}, Adjustments: []slo.Adjustment{a}}, alertmanager.Options{})
 		if got := strings.Join(c.Notes, ""); !strings.HasSuffix(got, ": "+want+".") {
 			t.Errorf("%s: got %q, want %q", recurrence, got, want)
 		}
