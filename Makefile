@@ -23,7 +23,7 @@ staticcheck := $(GO) tool -modfile=tools/staticcheck/go.mod staticcheck
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The go command stamps the version from git's tags where there is a repository.
 .PHONY: build
@@ -47,7 +47,7 @@ test: modules ## Run every test, offline, in any order
 	GOPROXY=off $(GO) test -shuffle=on ./...
 
 .PHONY: check
-check: check-format check-vet check-arch check-rules check-size check-race check-bench ## Run what else a change must pass
+check: check-format check-vet check-arch check-rules check-alertmanager check-size check-race check-bench ## Run what else a change must pass
 
 .PHONY: check-size
 check-size: build ## The small collector is as small, on disk and in memory, as is promised
@@ -80,6 +80,10 @@ check-rules: build bin/promtool bin/vmalert ## promtool and vmalert accept what 
 		rm -rf bin/built; bin/plimsoll build --tests -o bin/built "examples/$$example"; \
 		bin/promtool test rules bin/built/rules/tests/*.yaml > bin/built/log || { cat bin/built/log; exit 1; }; \
 	done
+
+.PHONY: check-alertmanager
+check-alertmanager: build bin/amtool ## amtool accepts the merged configuration, routes and templates of every example
+	$(GO) test -tags real -count=1 -run '^(TestRoutes|TestExampleConfiguration|TestTemplates)$$' ./internal/realtest
 
 .PHONY: check-race
 check-race: modules ## The race detector finds nothing in packages with goroutines

@@ -13,8 +13,10 @@ import (
 	"testing"
 
 	pages "github.com/plimsoll-slo/plimsoll/docs/diag"
+	"github.com/plimsoll-slo/plimsoll/internal/amconfig"
 	"github.com/plimsoll-slo/plimsoll/internal/diag"
 	"github.com/plimsoll-slo/plimsoll/internal/yamlsrc"
+	"github.com/plimsoll-slo/plimsoll/rules/alertmanager"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
@@ -152,16 +154,44 @@ func elsewhere() map[diag.Code]trouble {
 			_, l := slo.ReadFiles("slos")
 			return l
 		},
-		diag.YAMLEncoding:      bytesOf("# K\xe4se\nkind: SLO\n"),
-		diag.YAMLLineBreak:     bytesOf("kind: SLO\rspec:\r"),
-		diag.YAMLByteOrderMark: bytesOf("\ufeff# checkout\n"),
-		diag.YAMLTooLarge:      bytesOf(strings.Repeat("# 0123456789\n", 250_000)),
+		diag.ReceiverMissing:    receiverMissing,
+		diag.AlertmanagerLayout: alertmanagerLayout,
+		diag.YAMLEncoding:       bytesOf("# K\xe4se\nkind: SLO\n"),
+		diag.YAMLLineBreak:      bytesOf("kind: SLO\rspec:\r"),
+		diag.YAMLByteOrderMark:  bytesOf("\ufeff# checkout\n"),
+		diag.YAMLTooLarge:       bytesOf(strings.Repeat("# 0123456789\n", 250_000)),
 		diag.FormatUnsafe: func(_ *testing.T, src diag.Sources, example string) diag.List {
 			src[exampleFile] = []byte(example)
 			_, l := yamlsrc.Format(exampleFile, src[exampleFile])
 			return l
 		},
 	}
+}
+
+// receiverMissing merges the specs into a configuration without their receiver.
+func receiverMissing(t *testing.T, src diag.Sources, example string) diag.List {
+	src[exampleFile] = []byte(example)
+	set, l := slo.Compile([]slo.File{{Name: exampleFile, Text: src[exampleFile]}})
+	if l.Failed() {
+		t.Fatal(l)
+	}
+	c, err := alertmanager.Generate(set, alertmanager.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, l := amconfig.Parse("alertmanager.yml", []byte("route:\n  receiver: shop-pager\nreceivers:\n  - name: shop-pager\n"))
+	for _, r := range c.Receivers {
+		l = append(l, file.Missing([]amconfig.Reference{amconfig.Reference(r)})...)
+	}
+	return l
+}
+
+// alertmanagerLayout edits a configuration.
+func alertmanagerLayout(_ *testing.T, src diag.Sources, example string) diag.List {
+	src["alertmanager.yml"] = []byte(example)
+	file, l := amconfig.Parse("alertmanager.yml", []byte(example))
+	_, more := file.Merge([]amconfig.Part{{Path: "route.routes", Items: "- receiver: default\n"}})
+	return append(l, more...)
 }
 
 func mkdir(t *testing.T, name string) {

@@ -39,6 +39,7 @@ func (w *world) load(spec string, o rules.Options) {
 	var load []engine.RuleFile
 	for _, f := range files {
 		text := bytes.ReplaceAll(f.Content, []byte("eval_delay:"), []byte("query_offset:")) // of vmalert
+		text = bytes.ReplaceAll(text, []byte("  params:\n    nocache: [\"1\"]\n"), nil)
 		load = append(load, engine.RuleFile{Name: f.Name, Content: text})
 	}
 	if err := w.engine.Load(load...); err != nil {

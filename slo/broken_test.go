@@ -105,6 +105,9 @@ func elsewhere() map[diag.Code]string {
 		diag.NoSpecs:      "TestReadFiles",
 		diag.YAMLTooLarge: "TestLargeFile",
 		diag.FormatUnsafe: "TestFormatUnsafe in package yamlsrc",
+
+		diag.ReceiverMissing:    "TestMissing in package amconfig",
+		diag.AlertmanagerLayout: "TestMergeRefuses in package amconfig",
 	}
 }
 

@@ -26,6 +26,7 @@ func (r *reader) service(d *document[serviceSpec]) {
 	if s.Defaults.Window != nil {
 		r.place("spec.defaults.window", s.Defaults.Window.At)
 	}
+	r.placeOwner(s.Owner)
 	r.place("spec.defaults.profile", s.Defaults.Profile.At)
 	r.place("spec.defaults.policy", s.Defaults.Policy.At)
 	r.place("spec.defaults.dataSource", s.Defaults.DataSource.At)
@@ -131,7 +132,8 @@ func (r *reader) policy(d *document[policySpec]) {
 	if s.BreakGlass != nil {
 		x.BreakGlass = BreakGlass{texts(s.BreakGlass.Approvers), boolOr(s.BreakGlass.Reason, true)}
 	}
-	for _, e := range s.Escalations {
+	for i, e := range s.Escalations {
+		r.place(fmt.Sprintf("spec.escalations[%d].notify", i), e.Notify.At)
 		x.Escalations = append(x.Escalations, Escalation{optional(&e.Burn), Duration(e.For.V), e.Notify.V})
 	}
 	r.states(s.States, &x)

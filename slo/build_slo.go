@@ -64,7 +64,7 @@ func (r *reader) sloPlaces(s *sloSpec) {
 	r.place("spec.dataSource", s.DataSource.At)
 	r.place("spec.description", s.Description.At)
 	r.place("spec.runbook", s.Runbook.At)
-	r.place("spec.owner.team", s.Owner.Team.At)
+	r.placeOwner(s.Owner)
 	for i, dep := range s.DependsOn {
 		r.place(fmt.Sprintf("spec.dependsOn[%d].slo", i), dep.SLO.At)
 	}
@@ -83,6 +83,12 @@ func (r *reader) reservedAlertLabels(l schema.Labels) {
 			r.add(x.Key.Error(diag.BadLabel, fmt.Sprintf("label %s is set by Plimsoll", x.Name), "choose another name"))
 		}
 	}
+}
+
+func (r *reader) placeOwner(o ownerSpec) {
+	r.place("spec.owner.team", o.Team.At)
+	r.place("spec.owner.page", o.Page.At)
+	r.place("spec.owner.ticket", o.Ticket.At)
 }
 
 func owner(o ownerSpec) Owner { return Owner{o.Team.V, o.Page.V, o.Ticket.V} }

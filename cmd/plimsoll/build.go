@@ -21,12 +21,16 @@ type buildFlags struct {
 	dir, target, format string
 	force, exitCode     bool
 	tests               bool
+	alertmanager        bool
+	apart               []string
 }
 
 func (f *buildFlags) add(c *cobra.Command) {
 	c.Flags().StringVarP(&f.dir, "output", "o", "", "directory of the generated files (required)")
 	c.Flags().StringVar(&f.target, "target", "", "form of the rules: "+strings.Join(targets(), ", ")+" (default: what the data source is)")
 	c.Flags().BoolVar(&f.tests, "tests", false, "write promtool unit tests of the rules as well")
+	c.Flags().BoolVar(&f.alertmanager, "alertmanager", false, "write the parts of an Alertmanager configuration as well")
+	apartFlag(c, &f.apart)
 	c.Flags().BoolVar(&f.force, "force", false, "overwrite files that plimsoll did not write")
 	cobra.CheckErr(c.MarkFlagRequired("output"))
 }
@@ -40,6 +44,7 @@ func (a *app) buildCommand() *cobra.Command {
 
   rules/*.yaml        recording and alert rules
   rules/tests/*.yaml  with --tests: unit tests for promtool test rules
+  alertmanager/       with --alertmanager: routes, inhibitions, mute time intervals, templates
   grafana/             dashboards and their provisioning file
   set.json            the compiled set, every default filled in
 
@@ -130,6 +135,11 @@ func (a *app) plan(args []string, f buildFlags) (*output.Plan, error) {
 	}
 	if f.tests {
 		if err := addTests(files, set, rules.Target(f.target)); err != nil {
+			return nil, world(err)
+		}
+	}
+	if f.alertmanager {
+		if err := addAlertmanager(files, set, f.apart); err != nil {
 			return nil, world(err)
 		}
 	}

@@ -17,7 +17,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 const (
 	exitFindings = 1 // the specs or the world are wrong
 	exitUsage    = 2 // the command line is wrong
-	exitChanged  = 3 // plan -exit-code: apply would change something
+	exitChanged  = 3 // --exit-code: something would change
 )
 
 // run runs the command line args and returns the exit code.
@@ -75,13 +75,13 @@ func (a *app) root() *cobra.Command {
 		Long: `Plimsoll compiles a directory of SLO specs to recording and alert rules that are
 exact and cheap, to Grafana dashboards, and to words that say what they mean.
 
-Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 plan --exit-code found changes.`,
+Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 --exit-code found changes.`,
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
-		a.initCommand(), a.checkCommand(), a.buildCommand(), a.planCommand(), a.pushCommand(), a.explainCommand(),
-		a.fmtCommand(), a.serveCommand(), a.schemaCommand(), a.demoCommand(), a.versionCommand(),
+		a.initCommand(), a.checkCommand(), a.buildCommand(), a.planCommand(), a.pushCommand(), a.alertmanagerCommand(),
+		a.explainCommand(), a.fmtCommand(), a.serveCommand(), a.schemaCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
 }

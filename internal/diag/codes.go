@@ -88,6 +88,12 @@ const (
 	NoOwner             Code = "no-owner"
 )
 
+// Codes about the configuration of an Alertmanager.
+const (
+	ReceiverMissing    Code = "receiver-missing"
+	AlertmanagerLayout Code = "alertmanager-layout"
+)
+
 // titles says in a few words what each code is about.
 func titles() map[Code]string {
 	return map[Code]string{
@@ -154,6 +160,8 @@ func titles() map[Code]string {
 		CompositeMembership: "a composite cannot have this member",
 		EngineSupport:       "the rules cannot be evaluated there",
 		NoOwner:             "nobody would be notified",
+		ReceiverMissing:     "Alertmanager has no such receiver",
+		AlertmanagerLayout:  "a configuration cannot be edited in place",
 	}
 }
 
