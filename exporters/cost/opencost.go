@@ -74,7 +74,7 @@ type allocationAnswer struct {
 		Start  string
 		End    string
 		// Null is no number: OpenCost writes it for NaN.
-		TotalCost *json.Number
+		TotalCost json.RawMessage
 	}
 }
 
@@ -129,7 +129,7 @@ type cloudAnswer struct {
 	}
 }
 
-type cloudCost struct{ Cost *json.Number }
+type cloudCost struct{ Cost json.RawMessage }
 
 // cloudCost reads an answer of /cloudCost: invoiced cost is billed, amortised net cost effective.
 func (r *reader) cloudCost(in io.Reader) error {
@@ -164,35 +164,32 @@ func (r *reader) cloudCost(in io.Reader) error {
 	return nil
 }
 
-// decodeAll reads one JSON value and checks that nothing follows.
+// decodeAll reads one JSON value with nothing behind it. Errors say where, but not what was read.
 func decodeAll(in io.Reader, into any) error {
-	d := json.NewDecoder(in)
-	if err := d.Decode(into); err != nil {
-		return hideText(err)
+	content, err := io.ReadAll(in)
+	if err != nil {
+		return err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more follows the first value")
+	if err = json.Unmarshal(content, into); err == nil {
+		return nil
 	}
-	return nil
-}
-
-// hideText keeps what was read out of an error.
-func hideText(err error) error {
-	switch err := err.(type) {
-	case *json.SyntaxError:
-		return fmt.Errorf("bad JSON at byte %d", err.Offset)
-	case *json.UnmarshalTypeError:
-		return fmt.Errorf("JSON value of the wrong type at byte %d", err.Offset)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("bad JSON at byte %d", syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Errorf("JSON value of the wrong type at byte %d", kind.Offset)
 	}
-	return err
+	return errors.New("JSON value of the wrong type")
 }
 
 // number reads a JSON number into a cost. Digits beyond those of an Amount are dropped: they are of binary floats.
-func (r *reader) number(n *json.Number, name string, into *Cost) {
-	if n == nil {
+func (r *reader) number(n json.RawMessage, name string, into *Cost) {
+	if n == nil || string(n) == "null" {
 		return
 	}
-	a, err := parseAmount(n.String(), true)
+	a, err := parseAmount(string(n), true)
 	if err != nil {
 		r.refuse(name, BadAmount)
 		return

@@ -186,6 +186,9 @@ func (r *reader) end() {
 	if row.Billing.Start.IsZero() && !row.Charge.Start.IsZero() {
 		y, m, _ := row.Charge.Start.Date()
 		row.Billing.Start = time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+		row.Billing.End = row.Billing.Start
+	}
+	if row.Billing.End.Equal(row.Billing.Start) {
 		row.Billing.End = row.Billing.Start.AddDate(0, 1, 0)
 	}
 	if !r.bad && (!row.Billing.Start.Before(row.Billing.End) || row.Charge.End.Before(row.Charge.Start)) {
@@ -209,12 +212,12 @@ type check struct{ could, do int }
 // minTruncated is how many rows must show it, without one that shows the opposite.
 const minTruncated = 20
 
-// check looks whether the effective cost of the row is its billed cost without decimals. Usage that no commitment
-// covers has about the same in both, and an export that writes the column as an integer is known from practice.
+// check looks whether the effective cost of the row is its billed cost, truncated or rounded to a whole number. Usage
+// that no commitment covers has about the same in both; exports that write the column as an integer are published.
 func (r *reader) check() {
 	billed, effective := r.row.Costs[Billed], r.row.Costs[Effective]
-	whole := billed.Truncated()
-	if !billed.Known || !effective.Known || r.row.Category != Usage || r.row.Committed || billed.Equal(whole) {
+	usual := r.row.Category == Usage && !r.row.Committed
+	if !usual || !billed.Known || !effective.Known || billed.Equal(billed.Truncated()) {
 		return
 	}
 	c := r.checks[r.row.Provider]
@@ -226,7 +229,8 @@ func (r *reader) check() {
 		r.checks[r.row.Provider] = c
 	}
 	c.could++
-	if effective.Equal(whole) {
+	less := effective.Minus(billed.Amount).Truncated().Sign() == 0
+	if less && effective.Equal(effective.Truncated()) {
 		c.do++
 	}
 }

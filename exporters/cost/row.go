@@ -110,7 +110,7 @@ const (
 	BadTags      Trouble = "tags"      // not a JSON object of texts; the row counts as one without tags
 	DirtyTag     Trouble = "tag_key"   // white space around the key; taken without
 	Unknown      Trouble = "category"  // a category or kind of line that is not known; counts as other
-	Truncated    Trouble = "truncated" // effective cost without decimals beside billed cost with them; not counted
+	Truncated    Trouble = "truncated" // effective cost is billed cost as a whole number; not counted
 	TooManyKinds Trouble = "too_many"  // more currencies or providers than a bill can have
 )
 

@@ -45,6 +45,10 @@ type Point struct {
 // maxStale is how old the newest data of a provider may be for sums of its last days to mean anything.
 const maxStale = 7 * 24 * time.Hour
 
+// maxSilent is how old the newest data of a provider may be for its age to be given. Whoever was to hear of it has, and a
+// provider that is not used any more is to stop burning the budget of freshness.
+const maxSilent = 62 * 24 * time.Hour
+
 // Read returns what the book says at now. It shares nothing with the book that changes later.
 func (b *Book) Read(now time.Time) Snapshot {
 	b.mu.Lock()
@@ -218,6 +222,9 @@ func (b *Book) readEnvironments(pieces []*livePiece, now time.Time) Family {
 func readAge(newest map[string]time.Time, now time.Time) Family {
 	family := Family{Name: "cost.data.age", Unit: "s", Kind: Gauge, Help: "Time since the end of the newest charge that is known."}
 	for provider, end := range newest {
+		if now.Sub(end) > maxSilent {
+			continue
+		}
 		age := max(0, now.Sub(end)) / time.Second
 		family.Points = append(family.Points, Point{event.NewSet(event.String(ProviderName, provider)), Whole(int64(age))})
 	}

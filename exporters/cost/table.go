@@ -197,7 +197,9 @@ func (r *reader) period(start, end int, name string, into *Period) {
 	into.End = into.Start
 	if text = r.field(end); text != nil {
 		if into.End, err = r.times.parse(text); err != nil {
-			r.refuse(name, BadTime)
+			// It costs what it costs: when it ends is not worth losing the money.
+			r.trouble(name, BadTime)
+			into.End = into.Start
 		}
 	}
 }
