@@ -65,9 +65,9 @@ func (r *reader) charge(start, end int) {
 
 // category reads the category; one that is not known counts as other.
 func (r *reader) category(column int) {
-	word := r.field(column)
-	r.row.Category = category(string(word))
-	if r.row.Category == Other && word != nil {
+	word := r.word(column)
+	r.row.Category = category(word)
+	if r.row.Category == Other && word != "" {
 		r.trouble("category", Unknown)
 	}
 }

@@ -96,7 +96,7 @@ func Read(format Format, in io.Reader, o ReadOptions, each func(*Row)) (Report, 
 		return Report{}, fmt.Errorf("decompress %s: %w", format, err)
 	}
 	r := &reader{
-		options: o, format: format, each: each, checks: map[string]*check{},
+		options: o, format: format, each: each, checks: map[string]*check{}, words: map[string]string{}, known: map[string][]Tag{},
 		times:  times{zone: o.Zone, slash: o.SlashDates, recent: map[string]time.Time{}},
 		report: Report{Troubles: map[Trouble]int{}},
 	}
@@ -151,7 +151,12 @@ type reader struct {
 	record [][]byte // fields of the row
 	index  []int    // where each column of the format is in the record, or -1
 	tags   []tagColumn
+	words  map[string]string // that were cleaned before
+	known  map[string][]Tag  // that were read before
 }
+
+// maxWords bounds what is remembered to be quicker, in entries. Entries are short.
+const maxWords = 4096
 
 // trouble notes what is wrong with the row.
 func (r *reader) trouble(column string, t Trouble) {

@@ -262,7 +262,6 @@ func TestOpenCostTotals(t *testing.T) {
 func TestCURHeads(t *testing.T) {
 	read := func(file string) (out string) {
 		_, err := cost.Read(cost.CUR, bytes.NewReader(exportertest.Read(t, file)), cost.ReadOptions{}, func(row *cost.Row) {
-			row = &(*row)
 			for i := range row.Tags {
 				row.Tags[i].Key = strings.ToLower(row.Tags[i].Key)
 			}

@@ -1,9 +1,6 @@
 package cost
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Metric says what a cost means. Costs of two metrics are never added.
 type Metric int
@@ -74,9 +71,9 @@ type Row struct {
 // Tag is a name and value on a resource.
 type Tag struct{ Key, Value string }
 
-// category returns the category of FOCUS's word, in whatever case.
+// category returns the category of FOCUS's word in lower case.
 func category(word string) Category {
-	switch c := Category(strings.ToLower(strings.TrimSpace(word))); c {
+	switch c := Category(word); c {
 	case Usage, Purchase, Tax, Credit, Adjustment:
 		return c
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
 )
 
 // maxTags is the most tags of a row that are read. AWS and Azure allow 50.
@@ -20,23 +22,27 @@ func (r *reader) tagObject(text []byte) {
 	if text == nil {
 		return
 	}
-	tags, err := parseTags(text, r.row.Tags)
-	if err != nil {
-		r.row.Tags = r.row.Tags[:0]
-		r.trouble("tags", BadTags)
-		return
+	tags, ok := r.known[string(text)]
+	if !ok {
+		var err error
+		if tags, err = parseTags(text); err != nil {
+			r.trouble("tags", BadTags)
+			return
+		}
+		if len(text) <= 8*event.MaxText && len(r.known) < maxWords {
+			r.known[string(text)] = tags
+		}
 	}
-	for i := range tags {
-		if tags[i].Key != strings.TrimSpace(tags[i].Key) {
+	for _, t := range tags {
+		if t.Key != strings.TrimSpace(t.Key) {
 			r.trouble("tags", DirtyTag)
 		}
-		tags[i].Key = userKey(tags[i].Key)
+		r.row.Tags = append(r.row.Tags, Tag{userKey(t.Key), t.Value})
 	}
-	r.row.Tags = tags
 }
 
-// parseTags appends the members of a JSON object to tags. Not into a map: the order decides between spellings of a key.
-func parseTags(text []byte, tags []Tag) ([]Tag, error) {
+// parseTags returns the members of a JSON object. Not as a map: the order decides between spellings of a key.
+func parseTags(text []byte) (tags []Tag, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
