@@ -21,6 +21,9 @@ type Options struct {
 	Rules []Rule
 	// Required are the attributes that a row needs from its tags to be tagged. Environment and team.
 	Required []string
+	// Since leaves billing periods that ended by then out of cost.accrued, so that an old bill that is read for the first
+	// time is not spent today. Zero leaves none out. Moving it makes cost.accrued fall: set it once.
+	Since time.Time
 	// Budgets are shown beside the costs.
 	Budgets []Budget
 	// MaxAllocations bounds the combinations of values of the rules that get series of their own; the rest is added up

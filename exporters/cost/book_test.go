@@ -206,6 +206,12 @@ func TestRestated(t *testing.T) {
 	}
 }
 
+func TestSince(t *testing.T) {
+	b := cost.NewBook(now, cost.Options{Since: time.Date(2024, 9, 1, 0, 0, 0, 0, time.UTC)})
+	load(t, b, "a.csv", line("10", 8, 31, ""), line("5", 9, 1, ""))
+	wantAccrued(t, b, "5")
+}
+
 func TestCopies(t *testing.T) {
 	b := cost.NewBook(now, cost.Options{})
 	a := line("7", 9, 1, "")

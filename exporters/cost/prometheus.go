@@ -9,6 +9,8 @@ import (
 
 // Collector returns a collector of what read returns, with the names that OpenTelemetry's metrics have in Prometheus:
 // cost.data.age becomes cost_data_age_seconds. Labels are not known beforehand, so the collector is unchecked.
+// Do not answer a scrape before the first pass over all sources, or after a restart before the book is restored: series
+// that appear on a target that was up are money spent from 0.
 func Collector(read func() Snapshot) prometheus.Collector { return collector{read} }
 
 type collector struct{ read func() Snapshot }

@@ -112,6 +112,9 @@ func (b *Book) readAccrued(pieces []*livePiece) Family {
 		sums[key] = Amount{}
 	}
 	for _, p := range pieces {
+		if !timeOf(p.billing.End).After(b.options.Since) {
+			continue
+		}
 		for key, c := range p.cells {
 			for m := range metrics {
 				if c.known[m] {
