@@ -228,6 +228,24 @@ func TestCopies(t *testing.T) {
 	wantAccrued(t, b, "1")
 }
 
+// TestSameBytes: without reservations, Azure's two data sets are equal files that mean different things.
+func TestSameBytes(t *testing.T) {
+	b := cost.NewBook(now, cost.Options{})
+	for _, format := range []cost.Format{cost.AzureActual, cost.AzureAmortized} {
+		content := exportertest.Read(t, "testdata/azure/amortized.ea.csv")
+		if _, result, err := b.Load(string(format), format, bytes.NewReader(content), cost.ReadOptions{}); err != nil || result.Changed != 1 {
+			t.Fatalf("%s: %+v, %v", format, result, err)
+		}
+	}
+	s := b.Read(now)
+	if billed, effective := accrued(s, "billed"), accrued(s, "effective"); !billed.Equal(effective) || billed.Sign() == 0 {
+		t.Errorf("billed %s, effective %s, want the same", billed, effective)
+	}
+	if rows := text(s, "cost.rows"); strings.Contains(rows, "duplicate") {
+		t.Errorf("a duplicate in\n%s", rows)
+	}
+}
+
 // deliver commits files of FOCUS as one version.
 func deliver(t testing.TB, b *cost.Book, source, version string, files ...string) cost.Result {
 	t.Helper()
