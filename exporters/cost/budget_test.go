@@ -106,7 +106,7 @@ func (b *budget) value(t *testing.T, query string, at time.Time) float64 {
 	return got[0].V
 }
 
-// TestBudget plays twelve hours of deliveries through the rules of a spend SLO: its burn rate is spend against budget,
+// TestBudget plays eight hours of deliveries through the rules of a spend SLO: its burn rate is spend against budget,
 // and neither a copy, a replay nor a restated bill is spent twice.
 func TestBudget(t *testing.T) {
 	start := time.Date(2024, 9, 10, 0, 0, 0, 0, time.UTC)
@@ -126,7 +126,7 @@ func TestBudget(t *testing.T) {
 		7 * time.Hour: func() { load(t, b.book, "copy.csv") },
 	}
 	next := start
-	err := b.engine.Run(t.Context(), engine.Replay{From: start, To: start.Add(12 * time.Hour), Feed: func(at time.Time) error {
+	err := b.engine.Run(t.Context(), engine.Replay{From: start, To: start.Add(8*time.Hour + 30*time.Minute), Feed: func(at time.Time) error {
 		for ; !next.After(at); next = next.Add(30 * time.Second) {
 			if deliver := deliveries[next.Sub(start)]; deliver != nil {
 				deliver()
@@ -150,9 +150,9 @@ func TestBudget(t *testing.T) {
 	f(left, 30*time.Minute, 1)
 	f(left, 4*time.Hour+30*time.Minute, 1-30./3000)
 	f(left, 5*time.Hour+30*time.Minute, 1-120./3000)
-	f(left, 12*time.Hour, 1-100./3000)
+	f(left, 8*time.Hour+30*time.Minute, 1-100./3000)
 	// The plan is an even part of the amount for each hour of a mean month.
 	const perHour = 3000 / (30.436875 * 24)
 	f(`slo:burn_rate:ratio{slo="production",window="1h"}`, 5*time.Hour+30*time.Minute, 90/perHour)
-	f(`slo:burn_rate:ratio{slo="production",window="1h"}`, 12*time.Hour, 0)
+	f(`slo:burn_rate:ratio{slo="production",window="1h"}`, 8*time.Hour+30*time.Minute, 0)
 }

@@ -241,7 +241,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestBoundedMemory reads 40 MB and holds a small part of it.
+// TestBoundedMemory reads 20 MB and holds a small part of it.
 func TestBoundedMemory(t *testing.T) {
 	peak := func(rows int) (most uint64) {
 		n := 0
@@ -258,9 +258,9 @@ func TestBoundedMemory(t *testing.T) {
 		}
 		return most
 	}
-	small, large := peak(20_000), peak(200_000)
+	small, large := peak(20_000), peak(120_000)
 	if large > small+1<<20 {
-		t.Errorf("heap of %d bytes after 20,000 rows and %d after 200,000", small, large)
+		t.Errorf("heap of %d bytes after 20,000 rows and %d after 120,000", small, large)
 	}
 }
 
