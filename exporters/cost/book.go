@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Options of a Book. The zero value works.
+// Options of a Book. The zero value works. Check options that come from a user before NewBook.
 type Options struct {
 	// Rules allocate rows to attributes. DefaultRules.
 	Rules []Rule
@@ -106,7 +106,7 @@ type rowKey struct {
 	Tagged bool
 }
 
-// NewBook returns an empty book whose counters begin at start.
+// NewBook returns an empty book whose counters begin at start. It keeps the slices of the options.
 func NewBook(start time.Time, o Options) *Book {
 	if o.Rules == nil {
 		o.Rules = DefaultRules()
