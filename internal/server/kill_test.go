@@ -164,8 +164,8 @@ func tell(t *testing.T, kills map[time.Duration]bool, seed uint64) map[string]st
 			if i == victim {
 				done := make(chan struct{})
 				go func() {
+					defer close(done)
 					_ = f()
-					close(done)
 				}()
 				wait := time.NewTimer(time.Duration(random.IntN(12_000)) * time.Microsecond)
 				<-wait.C
@@ -194,10 +194,11 @@ func tell(t *testing.T, kills map[time.Duration]bool, seed uint64) map[string]st
 // pushed sends the samples of a time until they are accepted.
 func (p *process) pushed(at time.Time) error {
 	all := append(samples(at.Add(-15*time.Second)), samples(at)...)
-	if got := p.push(all...); got/100 != 2 {
-		return fmt.Errorf("push: status %d", got)
+	got, err := p.tryPush(all...)
+	if err == nil && got/100 != 2 {
+		err = fmt.Errorf("push: status %d", got)
 	}
-	return nil
+	return err
 }
 
 // TestKill: whatever a server is killed in the midst of, what was recorded in the end is what a server records that

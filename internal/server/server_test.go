@@ -142,6 +142,15 @@ func samples(t time.Time) []store.Sample {
 // push sends samples by remote write 1.0 and returns the status.
 func (w *world) push(all ...store.Sample) int {
 	w.t.Helper()
+	status, err := w.tryPush(all...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return status
+}
+
+// tryPush is push to a server that may go away meanwhile. Any goroutine may call it.
+func (w *world) tryPush(all ...store.Sample) (status int, err error) {
 	var req prompb.WriteRequest
 	for _, x := range all {
 		ts := prompb.TimeSeries{Samples: []prompb.Sample{{Timestamp: x.T.UnixMilli(), Value: x.V}}}
@@ -154,15 +163,15 @@ func (w *world) push(all ...store.Sample) int {
 	}
 	text, err := proto.Marshal(&req)
 	if err != nil {
-		w.t.Fatal(err)
+		return 0, err
 	}
 	res, err := http.Post(w.http.URL+"/api/v1/write", "application/x-protobuf", bytes.NewReader(snappy.Encode(nil, text)))
 	if err != nil {
-		w.t.Fatal(err)
+		return 0, err
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, res.Body)
-	return res.StatusCode
+	return res.StatusCode, nil
 }
 
 // live plays real time from the clock to until: a scrape every 15 s that arrives at once, and the schedule.
