@@ -193,7 +193,7 @@ func (d days) differ(a *slo.Adjustment, start time.Time, length int) (why string
 		from, to := o.From.In(start.Location()), o.To.In(start.Location())
 		have = append(have, from.Format(time.DateOnly))
 		wall := time.Date(from.Year(), from.Month(), from.Day(), start.Hour(), start.Minute()+length, 0, 0, time.UTC)
-		if from.Format(time.TimeOnly) != start.Format(time.TimeOnly) || to.Format(time.DateTime) != wall.Format(time.DateTime) {
+		if from.Format(time.TimeOnly) != start.Format(time.TimeOnly) || to.Format(time.DateTime) != wall.Format(time.DateTime) || repeats(from, to) {
 			return "daylight saving begins or ends within it"
 		}
 	}
@@ -201,4 +201,15 @@ func (d days) differ(a *slo.Adjustment, start time.Time, length int) (why string
 		return "its days are not those of a week or month"
 	}
 	return ""
+}
+
+// repeats tells whether a wall clock that is set back shows some time between from and to once more, before or after.
+func repeats(from, to time.Time) bool {
+	const most, step = 3 * time.Hour, 15 * time.Minute
+	for d := step; d <= most; d += step {
+		if from.Add(-d).Format(time.DateTime) >= from.Format(time.DateTime) || to.Add(d-step).Format(time.DateTime) < to.Format(time.DateTime) {
+			return true
+		}
+	}
+	return false
 }
