@@ -24,7 +24,9 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/collector"
 	"github.com/plimsoll-slo/plimsoll/collector/internal/collectortest"
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
@@ -126,10 +128,10 @@ func (b *backend) snapshot() map[string]float64 {
 }
 
 // prometheusFace returns the same from the Prometheus face.
-func prometheusFace(t *testing.T, c *pipelines.Counters, now time.Time) map[string]float64 {
+func prometheusFace(t *testing.T, c *counters.Counters, now time.Time) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(pipelines.Collector(func() pipelines.Snapshot {
+	registry.MustRegister(metric.Collector(func() metric.Snapshot {
 		s, err := c.Read(now, 0)
 		if err != nil {
 			t.Error(err)
@@ -237,7 +239,7 @@ service:
     %s
 `, endpoint, secret, otlp.URL, inPipelines))
 
-	counters := pipelines.New(received, pipelines.Options{})
+	counters := counters.New(received, pipelines.New(pipelines.Options{}))
 	for _, body := range deliveries(t) {
 		header := http.Header{
 			"X-Github-Event": {"workflow_run"}, "X-Hub-Signature-256": {exportertest.GitHubSignature(secret, body)},

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
@@ -20,7 +21,7 @@ func TestMetrics(t *testing.T) {
 	}
 	var table strings.Builder
 	table.WriteString("| metric | in Prometheus | kind, unit | from | what | attributes |\n|---|---|---|---|---|---|\n")
-	for _, f := range pipelines.Families() {
+	for _, f := range counters.Families(pipelines.New(pipelines.Options{})) {
 		var attributes []string
 		for _, name := range f.Attributes {
 			attributes = append(attributes, "`"+name+"`")

@@ -18,8 +18,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
@@ -46,7 +48,7 @@ func child(dir string) int {
 		fmt.Println(err)
 		return 1
 	}
-	c, err := pipelines.Open(l, t0, pipelines.Options{})
+	c, err := counters.Open(l, t0, pipelines.New(pipelines.Options{}))
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -144,7 +146,7 @@ func run(n int, at time.Time) event.Event {
 }
 
 // afterwards settles what is due after every tenth delivery. Doing it twice is like doing it once.
-func afterwards(c *pipelines.Counters, n int) error {
+func afterwards(c *counters.Counters, n int) error {
 	if n%10 != 0 {
 		return nil
 	}
@@ -153,7 +155,7 @@ func afterwards(c *pipelines.Counters, n int) error {
 }
 
 // deliveries returns how many were counted.
-func deliveries(c *pipelines.Counters) (n int) {
+func deliveries(c *counters.Counters) (n int) {
 	s, err := c.Read(time.Time{}, 0)
 	if err != nil {
 		panic(err)
@@ -173,7 +175,7 @@ func deliveries(c *pipelines.Counters) (n int) {
 func TestKill(t *testing.T) {
 	const kills = 120
 	dir := t.TempDir()
-	undisturbed, n := pipelines.New(t0, pipelines.Options{}), 0
+	undisturbed, n := counters.New(t0, pipelines.New(pipelines.Options{})), 0
 	cuts, states := 0, map[string]bool{}
 	for range kills {
 		acknowledged := max(killed(t, dir), n)
@@ -187,7 +189,7 @@ func TestKill(t *testing.T) {
 		for _, path := range files(t, dir, "*.state") {
 			states[path] = true
 		}
-		c, err := pipelines.Open(l, t0.Add(time.Hour), pipelines.Options{})
+		c, err := counters.Open(l, t0.Add(time.Hour), pipelines.New(pipelines.Options{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +232,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-func reading(t *testing.T, c *pipelines.Counters) pipelines.Snapshot {
+func reading(t *testing.T, c *counters.Counters) metric.Snapshot {
 	t.Helper()
 	s, err := c.Read(time.Time{}, 0)
 	if err != nil {
@@ -282,7 +284,7 @@ func TestRedelivery(t *testing.T) {
 	dir := t.TempDir()
 	for i, days := range []int{0, 3} {
 		l := open(t, dir, ledger.Options{})
-		c, err := pipelines.Open(l, t0, pipelines.Options{})
+		c, err := counters.Open(l, t0, pipelines.New(pipelines.Options{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +320,7 @@ func BenchmarkCount(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer l.Close()
-			c, err := pipelines.Open(l, t0, pipelines.Options{})
+			c, err := counters.Open(l, t0, pipelines.New(pipelines.Options{}))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -374,7 +376,7 @@ func BenchmarkOpen(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		c := pipelines.New(t0, pipelines.Options{})
+		c := counters.New(t0, pipelines.New(pipelines.Options{}))
 		if err := l.Replay(nil, func(e event.Event) error { return c.Add(e) }); err != nil {
 			b.Fatal(err)
 		}
@@ -393,7 +395,7 @@ func BenchmarkCompact(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer l.Close()
-	c, err := pipelines.Open(l, t0, pipelines.Options{})
+	c, err := counters.Open(l, t0, pipelines.New(pipelines.Options{}))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,7 +3,7 @@
 // A ledger is a directory of segments, files of numbered events that only grow, and at most one state: what the reader
 // of the events has made of all before some number. Compact replaces events by a state, so the directory holds the last
 // state and the events after it. Replay gives both back in order. Whoever can save and restore its whole state, as
-// pipelines.Counters can, thus reads the same after a replay as if it had never stopped; what of old events still
+// counters.Counters can, thus reads the same after a replay as if it had never stopped; what of old events still
 // matters is the reader's to know, not the ledger's.
 //
 // Each write is one record, synced before the next one begins. After a crash at most the last record can be broken:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
@@ -58,14 +59,14 @@ func TestFullDisk(t *testing.T) {
 	ballast := filepath.Join(dir, "ballast")
 	at := filepath.Join(dir, "ledger")
 	options := ledger.Options{SegmentBytes: 10_000}
-	undisturbed := pipelines.New(t0, pipelines.Options{})
+	undisturbed := counters.New(t0, pipelines.New(pipelines.Options{}))
 	n := 0
 	for round := range 5 {
 		if err := os.WriteFile(ballast, make([]byte, 1_700_000+round*1000), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		l := open(t, at, options)
-		c, err := pipelines.Open(l, t0, pipelines.Options{})
+		c, err := counters.Open(l, t0, pipelines.New(pipelines.Options{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +90,7 @@ func TestFullDisk(t *testing.T) {
 			if cut, ok := l.Cut(); ok {
 				t.Errorf("cut %v, but a refused append leaves nothing", cut)
 			}
-			if c, err = pipelines.Open(l, t0, pipelines.Options{}); err != nil {
+			if c, err = counters.Open(l, t0, pipelines.New(pipelines.Options{})); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(reading(t, undisturbed), reading(t, c), exact); diff != "" {

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"slices"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 )
 
 // maxAttempts is how many attempts of one run are followed; GitHub allows 50.
@@ -44,14 +46,14 @@ func (t *tracked) last() *attempt { return &t.attempts[len(t.attempts)-1] }
 //   - a finished attempt that is heard of again, unfinished and later, was run again, even if its number did not grow
 //   - an attempt that finishes again at another time is a new one, unless the event has the key of the first end
 //   - an attempt that waited for an approval becomes the first one that really ran
-func (t *tracked) place(r Run, before func(began time.Time)) verdict {
+func (t *tracked) place(r Run, before func(began time.Time)) counters.Verdict {
 	same := -1
 	for i, a := range t.attempts {
 		if a.number == r.Attempt && a.start.Equal(r.Start) {
 			same = i
 		}
 		if a.state == Finished && r.State == Finished && a.key == r.Key && a.time.Equal(r.Time) {
-			return duplicate
+			return counters.Duplicate
 		}
 	}
 	if same < 0 {
@@ -61,27 +63,27 @@ func (t *tracked) place(r Run, before func(began time.Time)) verdict {
 	case a.state != Finished:
 		return a.advance(r)
 	case r.State == Finished && a.key == r.Key:
-		return duplicate
+		return counters.Duplicate
 	case !r.Time.After(a.time):
-		return late
+		return counters.Late
 	}
 	return t.insert(r, time.Time{}, before)
 }
 
 // advance brings an unfinished attempt forward.
-func (a *attempt) advance(r Run) verdict {
+func (a *attempt) advance(r Run) counters.Verdict {
 	switch {
 	case r.State < a.state:
-		return late
+		return counters.Late
 	case r.State == a.state && r.Waiting == a.waiting:
-		return duplicate
+		return counters.Duplicate
 	}
 	a.state, a.waiting, a.time, a.heard, a.key, a.result = r.State, r.Waiting, r.Time, r.Observed, r.Key, r.Result
-	return counted
+	return counters.Counted
 }
 
 // insert adds an attempt that began at the given time, or if that is not known, about when the event happened.
-func (t *tracked) insert(r Run, began time.Time, before func(time.Time)) verdict {
+func (t *tracked) insert(r Run, began time.Time, before func(time.Time)) counters.Verdict {
 	if began.IsZero() {
 		began = r.Time.Add(-r.Duration)
 	}
@@ -92,7 +94,7 @@ func (t *tracked) insert(r Run, began time.Time, before func(time.Time)) verdict
 	n := len(t.attempts)
 	if n > 0 && t.last().waiting && t.last().number == a.number {
 		*t.last() = a
-		return counted
+		return counters.Counted
 	}
 	if n >= maxAttempts {
 		return surplus
@@ -105,7 +107,7 @@ func (t *tracked) insert(r Run, began time.Time, before func(time.Time)) verdict
 		before(began)
 	}
 	t.attempts = slices.Insert(t.attempts, i, a)
-	return counted
+	return counters.Counted
 }
 
 func (a attempt) comesBefore(b attempt) bool {

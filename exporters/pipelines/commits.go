@@ -3,12 +3,14 @@ package pipelines
 import (
 	"slices"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 )
 
 // commits are what is known of commits: when each was made, which was before it, and where it has arrived.
 // A commit id is the same in every copy of a repository, so it is the key alone.
 type commits struct {
-	byRevision *remembered[string, commit]
+	byRevision *counters.Remembered[string, commit]
 }
 
 type commit struct {
@@ -29,26 +31,26 @@ func (c *commit) arrive(target uint32) {
 }
 
 func newCommits(limit int) *commits {
-	return &commits{byRevision: newRemembered[string, commit](limit)}
+	return &commits{byRevision: counters.NewRemembered[string, commit](limit)}
 }
 
 // add notes a commit. A commit that arrives on a second branch keeps the base it had on the first.
-func (f *commits) add(c Commit) verdict {
-	if known := f.byRevision.get(c.Revision); known != nil {
+func (f *commits) add(c Commit) counters.Verdict {
+	if known := f.byRevision.Get(c.Revision); known != nil {
 		if known.base != "" || c.Base == "" {
-			return duplicate
+			return counters.Duplicate
 		}
 		known.base = c.Base
-		return counted
+		return counters.Counted
 	}
-	known, _ := f.byRevision.heard(c.Revision, c.Observed)
+	known, _ := f.byRevision.Heard(c.Revision, c.Observed)
 	known.base, known.committed = c.Base, c.Committed
-	return counted
+	return counters.Counted
 }
 
 // arrivedAt tells whether the commit is known to have arrived at a target.
 func (f *commits) arrivedAt(revision string, target uint32) bool {
-	c := f.byRevision.get(revision)
+	c := f.byRevision.Get(revision)
 	return c != nil && slices.Contains(c.targets, target)
 }
 
@@ -59,7 +61,7 @@ func (f *commits) line(revision string, target uint32, stop func(revision string
 	at, passed := revision, map[string]bool{} // bases may be a ring
 	for at != "" && !passed[at] && (at == revision || !stop(at)) {
 		passed[at] = true
-		c := f.byRevision.get(at)
+		c := f.byRevision.Get(at)
 		if c == nil {
 			return line, at
 		}

@@ -11,8 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
@@ -54,7 +56,7 @@ func (s step) event(t interface{ Fatal(...any) }, delay float64) event.Event {
 }
 
 // since returns what changed, without moving time on.
-func since(c *pipelines.Counters, revision uint64) pipelines.Snapshot {
+func since(c *counters.Counters, revision uint64) metric.Snapshot {
 	s, err := c.Read(time.Time{}, revision)
 	if err != nil {
 		panic(err)
@@ -62,10 +64,10 @@ func since(c *pipelines.Counters, revision uint64) pipelines.Snapshot {
 	return s
 }
 
-func reading(c *pipelines.Counters) pipelines.Snapshot { return since(c, 0) }
+func reading(c *counters.Counters) metric.Snapshot { return since(c, 0) }
 
 // outcomes returns the outcome counters by "attempt/outcome/result", zero ones left out.
-func outcomes(s pipelines.Snapshot) map[string]uint64 {
+func outcomes(s metric.Snapshot) map[string]uint64 {
 	counts := map[string]uint64{}
 	for _, f := range s.Families {
 		for _, p := range f.Points {
@@ -78,7 +80,7 @@ func outcomes(s pipelines.Snapshot) map[string]uint64 {
 }
 
 // verdicts returns how many events met which fate.
-func verdicts(s pipelines.Snapshot) map[string]uint64 {
+func verdicts(s metric.Snapshot) map[string]uint64 {
 	counts := map[string]uint64{}
 	for _, f := range s.Families {
 		for _, p := range f.Points {
@@ -94,7 +96,7 @@ func TestOutcomes(t *testing.T) {
 	const done, run, wait = "completed", "in_progress", "queued"
 	f := func(name string, now float64, want map[string]uint64, steps ...step) {
 		t.Helper()
-		c := pipelines.New(t0, pipelines.Options{})
+		c := counters.New(t0, pipelines.New(pipelines.Options{}))
 		for _, s := range steps {
 			if err := c.Add(s.event(t, 0)); err != nil {
 				t.Fatal(err)
@@ -146,7 +148,7 @@ func TestOutcomes(t *testing.T) {
 }
 
 func TestDuplicates(t *testing.T) {
-	c := pipelines.New(t0, pipelines.Options{})
+	c := counters.New(t0, pipelines.New(pipelines.Options{}))
 	s := step{attempt: 1, at: 10, status: "completed", result: "success"}
 	for delay := range 5 {
 		if err := c.Add(s.event(t, float64(delay))); err != nil {
@@ -164,7 +166,7 @@ func TestDuplicates(t *testing.T) {
 
 // TestGitLabRetry: a retried pipeline keeps its id, and its duration leaves out the pause.
 func TestGitLabRetry(t *testing.T) {
-	c := pipelines.New(t0, pipelines.Options{})
+	c := counters.New(t0, pipelines.New(pipelines.Options{}))
 	for _, end := range []string{`"failed","finished_at":"2026-03-02T10:10:00Z"`, `"running"`, `"success","finished_at":"2026-03-02T10:20:00Z"`, `"success","finished_at":"2026-03-02T10:20:00Z"`} {
 		record := `{"id":5,"project_id":6,"web_url":"https://git.example/a/b/c/-/pipelines/5","duration":60,"updated_at":"2026-03-02T10:15:00Z","status":` + end + `}`
 		events, err := sources.GitLabPipeline([]byte(record), minutes(30))
@@ -182,7 +184,7 @@ func TestGitLabRetry(t *testing.T) {
 
 // TestHistory compares the counters with a plain count of the status column.
 func TestHistory(t *testing.T) {
-	c := pipelines.New(t0, pipelines.Options{})
+	c := counters.New(t0, pipelines.New(pipelines.Options{}))
 	class := map[string]string{
 		"success": "final/good/success", "failed": "final/bad/failure", "canceled": "final/excluded/cancellation",
 		"skipped": "final/excluded/skip", "manual": "final/excluded/", "scheduled": "final/excluded/",
@@ -228,7 +230,7 @@ func TestHistory(t *testing.T) {
 
 func TestOverflow(t *testing.T) {
 	const limit, workflows = 10, 50
-	c := pipelines.New(t0, pipelines.Options{MaxSeries: limit})
+	c := counters.New(t0, pipelines.New(pipelines.Options{MaxSeries: limit}))
 	for i := range workflows {
 		s := step{run: int64(i + 1), attempt: 1, at: 10, status: "completed", result: "success", workflow: fmt.Sprint("flow", i)}
 		if i%2 == 1 {
@@ -264,7 +266,7 @@ func TestOverflow(t *testing.T) {
 }
 
 func TestMaxRuns(t *testing.T) {
-	c := pipelines.New(t0, pipelines.Options{MaxRuns: 3})
+	c := counters.New(t0, pipelines.New(pipelines.Options{MaxRuns: 3}))
 	for i := range 10 {
 		if err := c.Add(step{run: int64(i + 1), attempt: 1, at: float64(i), status: "in_progress"}.event(t, 0)); err != nil {
 			t.Fatal(err)
@@ -276,7 +278,7 @@ func TestMaxRuns(t *testing.T) {
 }
 
 func TestRetain(t *testing.T) {
-	c := pipelines.New(t0, pipelines.Options{})
+	c := counters.New(t0, pipelines.New(pipelines.Options{}))
 	s := step{attempt: 1, at: 10, status: "completed", result: "success"}
 	for _, days := range []float64{0, 6, 12, 20} { // each within seven days of the one before, but not the last
 		if err := c.Add(s.event(t, days*24*60)); err != nil {
@@ -295,7 +297,7 @@ func BenchmarkDecodeAndCount(b *testing.B) {
 	} {
 		b.Run(kind, func(b *testing.B) {
 			body, header := exportertest.Read(b, "sources/testdata/github/"+file+".payload.json"), delivery(kind)
-			c := pipelines.New(observed, pipelines.Options{})
+			c := counters.New(observed, pipelines.New(pipelines.Options{}))
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
@@ -329,7 +331,7 @@ func BenchmarkFollow(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := pipelines.New(t0, pipelines.Options{}).Add(events...); err != nil {
+				if err := counters.New(t0, pipelines.New(pipelines.Options{})).Add(events...); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -346,7 +348,7 @@ func BenchmarkCount(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		c := pipelines.New(t0, pipelines.Options{})
+		c := counters.New(t0, pipelines.New(pipelines.Options{}))
 		if err := c.Add(events...); err != nil {
 			b.Fatal(err)
 		}
@@ -358,7 +360,7 @@ func BenchmarkCount(b *testing.B) {
 }
 
 func BenchmarkSnapshot(b *testing.B) {
-	c := pipelines.New(t0, pipelines.Options{})
+	c := counters.New(t0, pipelines.New(pipelines.Options{}))
 	for i := range 1000 {
 		if err := c.Add(step{run: int64(i + 1), attempt: 1, at: 10, status: "completed", result: "success", workflow: fmt.Sprint("flow", i)}.event(b, 0)); err != nil {
 			b.Fatal(err)
@@ -372,7 +374,7 @@ func BenchmarkSnapshot(b *testing.B) {
 
 // BenchmarkReadChanged reads what one event changed among thousands of series, as the receiver does for each delivery.
 func BenchmarkReadChanged(b *testing.B) {
-	c := pipelines.New(t0, pipelines.Options{MaxSeries: 10_000})
+	c := counters.New(t0, pipelines.New(pipelines.Options{MaxSeries: 10_000}))
 	for i := range 2000 {
 		if err := c.Add(step{run: int64(i + 1), attempt: 1, at: 10, status: "completed", result: "success", workflow: fmt.Sprint("flow", i)}.event(b, 0)); err != nil {
 			b.Fatal(err)

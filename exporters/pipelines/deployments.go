@@ -4,7 +4,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
 
 // deployments follow each deployment to its end, and what is deployed where: whether a deployment goes forward, and
@@ -12,12 +14,12 @@ import (
 type deployments struct {
 	options   Options
 	revision  uint64
-	bySubject *remembered[string, deployment]
-	targets   *remembered[place, target]
+	bySubject *counters.Remembered[string, deployment]
+	targets   *counters.Remembered[place, target]
 	lastID    uint32 // of the newest target
 	commits   *commits
 	leads     *leads
-	outcomes  *table
+	outcomes  *metric.Table
 }
 
 // deployment is what is remembered of one.
@@ -50,12 +52,12 @@ const maxReleases = 50
 func newDeployments(options Options) *deployments {
 	return &deployments{
 		options:   options,
-		bySubject: newRemembered[string, deployment](options.MaxDeployments),
-		targets:   newRemembered[place, target](options.MaxTargets),
+		bySubject: counters.NewRemembered[string, deployment](options.MaxDeployments),
+		targets:   counters.NewRemembered[place, target](options.MaxTargets),
 		commits:   newCommits(options.MaxCommits),
 		leads:     newLeads(options.MaxSeries),
-		outcomes: newTable(Family{
-			Name: "deployment.outcomes", Unit: "{deployment}", Kind: Counter,
+		outcomes: metric.NewTable(metric.Family{
+			Name: "deployment.outcomes", Unit: "{deployment}", Kind: metric.Counter,
 			From: "deployments",
 			Help: "Finished deployments by how they ended and whether they went forward.",
 			Attributes: []string{
@@ -65,26 +67,30 @@ func newDeployments(options Options) *deployments {
 	}
 }
 
-func (f *deployments) tables() []*table { return []*table{f.outcomes, f.leads.times, f.leads.excluded} }
+func (f *deployments) tables() []*metric.Table {
+	return []*metric.Table{f.outcomes, f.leads.times, f.leads.excluded}
+}
 
-func (f *deployments) gauges(time.Time) []*table { return nil }
+func (f *deployments) gauges(time.Time) []*metric.Table { return nil }
 
 func (f *deployments) adopt(options Options) {
 	f.options = options
 	for _, t := range f.tables() {
-		t.max = options.MaxSeries
+		t.SetLimit(options.MaxSeries)
 	}
-	f.bySubject.max, f.targets.max, f.commits.byRevision.max = options.MaxDeployments, options.MaxTargets, options.MaxCommits
+	f.bySubject.SetLimit(options.MaxDeployments)
+	f.targets.SetLimit(options.MaxTargets)
+	f.commits.byRevision.SetLimit(options.MaxCommits)
 }
 
-func (f *deployments) add(revision uint64, e event.Event) (verdict, bool) {
+func (f *deployments) add(revision uint64, e event.Event) (counters.Verdict, bool) {
 	f.revision, f.leads.revision = revision, revision
 	if e.Name == leadSettled {
 		f.giveUp(e.Attrs.Text(event.Revision), e.Subject)
 		return "", true
 	}
 	if c, ok := commitOf(e); ok {
-		f.commits.byRevision.forget(c.Observed.Add(-f.options.RetainCommits))
+		f.commits.byRevision.Forget(c.Observed.Add(-f.options.RetainCommits))
 		v := f.commits.add(c)
 		f.arrived(c.Revision)
 		return v, true
@@ -93,44 +99,44 @@ func (f *deployments) add(revision uint64, e event.Event) (verdict, bool) {
 	if !ok {
 		return "", false
 	}
-	f.bySubject.forget(d.Observed.Add(-f.options.Retain))
+	f.bySubject.Forget(d.Observed.Add(-f.options.Retain))
 	return f.follow(d), true
 }
 
 // follow brings the deployment of an event up to date. Its outcome is the first end that is heard of. A success after
 // another end, as some tools report when a step is run again, does not change the outcome, but is a release.
-func (f *deployments) follow(d Deployment) verdict {
-	known, isNew := f.bySubject.heard(d.Subject, d.Observed)
+func (f *deployments) follow(d Deployment) counters.Verdict {
+	known, isNew := f.bySubject.Heard(d.Subject, d.Observed)
 	to := f.target(d)
 	if !isNew {
 		switch {
 		case d.State < known.state:
-			return late
+			return counters.Late
 		case d.State == known.state && (d.State != Finished || d.Key == known.key || d.Succeeded == known.succeeded):
-			return duplicate
+			return counters.Duplicate
 		case d.State == known.state && !d.Succeeded:
-			return late
+			return counters.Late
 		}
 	}
 	again := !isNew && known.state == Finished
 	known.state, known.key, known.succeeded = d.State, d.Key, d.Succeeded
 	if d.State != Finished {
-		return counted
+		return counters.Counted
 	}
 	kind := f.kind(d, to)
 	if !again {
-		f.outcome(d, d.status(), kind).add(f.revision, 1)
+		f.outcome(d, d.status(), kind).Add(f.revision, 1)
 	}
 	if d.Succeeded {
 		f.release(d, to, kind)
 	}
-	return counted
+	return counters.Counted
 }
 
 // target returns what is deployed where the deployment goes, and makes its zero series the first time.
 func (f *deployments) target(d Deployment) *target {
 	at := placeOf(d)
-	to, isNew := f.targets.heard(at, d.Observed)
+	to, isNew := f.targets.Heard(at, d.Observed)
 	if !isNew {
 		return to
 	}
@@ -252,9 +258,9 @@ func (to *target) has(revision string) bool {
 	return false
 }
 
-func (f *deployments) outcome(d Deployment, status, kind string) *row {
+func (f *deployments) outcome(d Deployment, status, kind string) *metric.Series {
 	class := map[string]string{succeeded: good, failed: bad, cancelled: excluded}[status]
-	return f.outcomes.at(f.revision, []event.Attr{
+	return f.outcomes.At(f.revision, []event.Attr{
 		event.String(event.Service, d.Service), event.String(event.Environment, environmentName(d)),
 	}, []event.Attr{
 		event.String(event.Tier, d.Tier), event.String(event.DeploymentState, status), event.String(event.Outcome, class),

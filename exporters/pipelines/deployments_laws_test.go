@@ -9,7 +9,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
@@ -101,7 +103,7 @@ func TestDeploymentLaws(t *testing.T) {
 			left += len(all[number].events)
 		}
 		j := &journal{}
-		c, undisturbed := opened(t, j, pipelines.Options{}), pipelines.New(t0, pipelines.Options{})
+		c, undisturbed := opened(t, j, pipelines.Options{}), counters.New(t0, pipelines.New(pipelines.Options{}))
 		var sent []event.Event
 		add := func(e event.Event) {
 			sent = append(sent, e)
@@ -140,7 +142,7 @@ func TestDeploymentLaws(t *testing.T) {
 		if received != uint64(len(sent)) {
 			t.Fatalf("%d events received, want %d", received, len(sent))
 		}
-		for _, got := range []*pipelines.Counters{c, opened(t, j, pipelines.Options{})} {
+		for _, got := range []*counters.Counters{c, opened(t, j, pipelines.Options{})} {
 			if diff := gocmp.Diff(reading(undisturbed), reading(got), exact); diff != "" {
 				t.Fatalf("after a replay of the journal (-want +got):\n%s", diff)
 			}
@@ -148,7 +150,7 @@ func TestDeploymentLaws(t *testing.T) {
 	})
 }
 
-func compareWith(t *rapid.T, all []delivered, s pipelines.Snapshot) {
+func compareWith(t *rapid.T, all []delivered, s metric.Snapshot) {
 	queued := map[string]int{}
 	for number, d := range all {
 		name := fmt.Sprint("service", number+1)
@@ -195,7 +197,7 @@ func compareWith(t *rapid.T, all []delivered, s pipelines.Snapshot) {
 // branch.
 func TestAttributes(t *testing.T) {
 	declared := map[string][]string{}
-	for _, f := range pipelines.Families() {
+	for _, f := range counters.Families(pipelines.New(pipelines.Options{})) {
 		declared[f.Name] = append(f.Attributes, event.Overflow)
 		for _, name := range []string{event.RunID, event.TaskID, event.DeploymentID, event.Revision, event.BaseRevision} {
 			if slices.Contains(f.Attributes, name) {

@@ -8,6 +8,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
@@ -87,7 +88,7 @@ func TestDeploymentOutcomes(t *testing.T) {
 	f := func(name string, want map[string]string, all ...any) {
 		t.Helper()
 		events := inOrder(all...)
-		c := pipelines.New(t0, pipelines.Options{})
+		c := counters.New(t0, pipelines.New(pipelines.Options{}))
 		for i, e := range events {
 			copies := append([]event.Event{e}, events[:i]...) // everything before is delivered again
 			if err := c.Add(copies...); err != nil {
@@ -162,7 +163,7 @@ func TestLeadTime(t *testing.T) {
 	f := func(name, want, wantExcluded string, all ...any) {
 		t.Helper()
 		events := inOrder(all...)
-		c := pipelines.New(t0, pipelines.Options{})
+		c := counters.New(t0, pipelines.New(pipelines.Options{}))
 		for range 2 { // everything is delivered twice
 			if err := c.Add(events...); err != nil {
 				t.Fatal(err)
@@ -246,7 +247,7 @@ func TestLeadSettles(t *testing.T) {
 }
 
 func TestDeploymentBounds(t *testing.T) {
-	c := pipelines.New(t0, pipelines.Options{MaxSeries: 4, MaxDeployments: 3, MaxTargets: 3, MaxCommits: 10})
+	c := counters.New(t0, pipelines.New(pipelines.Options{MaxSeries: 4, MaxDeployments: 3, MaxTargets: 3, MaxCommits: 10}))
 	for i := range 50 {
 		if err := c.Add(inOrder(commit(100+i, 99+i, float64(i)), deploys{id: i, at: float64(i), revision: 100 + i, service: fmt.Sprint("s", i)})...); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/internal/promql"
 )
 
@@ -25,7 +25,7 @@ func stored(t *testing.T) map[string]shown {
 	t.Helper()
 	c := realDeliveries(t)
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(pipelines.Collector(func() pipelines.Snapshot { return whole(c) }))
+	registry.MustRegister(metric.Collector(func() metric.Snapshot { return whole(c) }))
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
@@ -55,8 +56,8 @@ func (j *journal) Replay(state func([]byte) error, each func(event.Event) error)
 }
 
 // opened returns the counters of a journal, since t0 if it is new.
-func opened(t interface{ Fatal(...any) }, j pipelines.Journal, options pipelines.Options) *pipelines.Counters {
-	c, err := pipelines.Open(j, t0, options)
+func opened(t interface{ Fatal(...any) }, j counters.Journal, options pipelines.Options) *counters.Counters {
+	c, err := counters.Open(j, t0, pipelines.New(options))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func TestJournalRefuses(t *testing.T) {
 func TestStart(t *testing.T) {
 	j := &journal{}
 	opened(t, j, pipelines.Options{})
-	c, err := pipelines.Open(j, t0.Add(time.Hour), pipelines.Options{})
+	c, err := counters.Open(j, t0.Add(time.Hour), pipelines.New(pipelines.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestStart(t *testing.T) {
 // TestOptionsChange: events are counted with the options of their time, also after a replay with others.
 func TestOptionsChange(t *testing.T) {
 	j := &journal{}
-	count := func(c *pipelines.Counters, from, to int64) {
+	count := func(c *counters.Counters, from, to int64) {
 		t.Helper()
 		for i := from; i < to; i++ {
 			s := step{run: i, attempt: 1, at: float64(i), status: "completed", result: "success", workflow: fmt.Sprint("flow", i)}
@@ -168,10 +169,10 @@ func TestWaitingIsKept(t *testing.T) {
 
 // TestWrongState: a state that is not one is an error, and the counters are not opened.
 func TestWrongState(t *testing.T) {
-	if _, err := pipelines.Open(&journal{state: []byte("hello")}, t0, pipelines.Options{}); err == nil {
+	if _, err := counters.Open(&journal{state: []byte("hello")}, t0, pipelines.New(pipelines.Options{})); err == nil {
 		t.Error("no error")
 	}
-	if _, err := pipelines.Open(&journal{full: true}, t0, pipelines.Options{}); err == nil {
+	if _, err := counters.Open(&journal{full: true}, t0, pipelines.New(pipelines.Options{})); err == nil {
 		t.Error("opened, though the start could not be kept")
 	}
 }

@@ -10,7 +10,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
@@ -75,7 +77,7 @@ func TestCountingLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := drawHistory(t)
 		j := &journal{}
-		c, undisturbed := opened(t, j, pipelines.Options{}), pipelines.New(t0, pipelines.Options{})
+		c, undisturbed := opened(t, j, pipelines.Options{}), counters.New(t0, pipelines.New(pipelines.Options{}))
 		add := func(e event.Event) {
 			if err := errors.Join(c.Add(e), undisturbed.Add(e)); err != nil {
 				t.Fatal(err)
@@ -120,7 +122,7 @@ func TestCountingLaws(t *testing.T) {
 		if got, want := verdicts(reading(c))["counted"], uint64(len(h.steps)); got != want {
 			t.Fatalf("%d events counted, want %d", got, want)
 		}
-		for _, got := range []*pipelines.Counters{c, opened(t, j, pipelines.Options{})} {
+		for _, got := range []*counters.Counters{c, opened(t, j, pipelines.Options{})} {
 			if diff := gocmp.Diff(reading(undisturbed), reading(got), exact); diff != "" {
 				t.Fatalf("after a replay of the journal (-want +got):\n%s", diff)
 			}
@@ -134,8 +136,8 @@ var exact = gocmp.Comparer(func(a, b event.Attr) bool { return a == b })
 // TestSnapshotSince: readings taken piece by piece add up to the whole.
 func TestSnapshotSince(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := pipelines.New(t0, pipelines.Options{})
-		pieces := map[string]pipelines.Point{}
+		c := counters.New(t0, pipelines.New(pipelines.Options{}))
+		pieces := map[string]metric.Point{}
 		var revision uint64
 		for _, s := range drawHistory(t).steps {
 			if err := c.Add(s.event(t, 0)); err != nil {
@@ -148,7 +150,7 @@ func TestSnapshotSince(t *testing.T) {
 			}
 		}
 		index(pieces, since(c, revision))
-		whole := map[string]pipelines.Point{}
+		whole := map[string]metric.Point{}
 		index(whole, reading(c))
 		if diff := gocmp.Diff(whole, pieces, exact); diff != "" {
 			t.Fatalf("(-whole +pieces):\n%s", diff)
@@ -156,7 +158,7 @@ func TestSnapshotSince(t *testing.T) {
 	})
 }
 
-func index(points map[string]pipelines.Point, s pipelines.Snapshot) {
+func index(points map[string]metric.Point, s metric.Snapshot) {
 	for _, f := range s.Families {
 		for _, p := range f.Points {
 			key := f.Name

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
 
 // leads count how long changes took from commit to production.
 type leads struct {
 	revision uint64
-	times    *table
-	excluded *table
+	times    *metric.Table
+	excluded *metric.Table
 	waiting  []arrival // whose commits are not all known yet, in the order in which they were heard of
 }
 
@@ -35,8 +36,8 @@ const (
 
 func newLeads(limit int) *leads {
 	return &leads{
-		times: newTable(Family{
-			Name: "deployment.lead_time", Unit: "s", Kind: Histogram,
+		times: metric.NewTable(metric.Family{
+			Name: "deployment.lead_time", Unit: "s", Kind: metric.Histogram,
 			From: "deployments, commits",
 			Help: "Time between each commit being made and its first successful deployment to production.",
 			Bounds: []float64{
@@ -45,8 +46,8 @@ func newLeads(limit int) *leads {
 			},
 			Attributes: []string{event.Service, event.Environment, event.LeadFrom},
 		}, limit),
-		excluded: newTable(Family{
-			Name: "deployment.lead_time.excluded", Unit: "{change}", Kind: Counter,
+		excluded: metric.NewTable(metric.Family{
+			Name: "deployment.lead_time.excluded", Unit: "{change}", Kind: metric.Counter,
 			From:       "deployments, commits",
 			Help:       "Changes whose lead time is not known, since the clocks contradict each other or the commits were not heard of.",
 			Attributes: []string{event.Service, event.Environment, event.LeadReason},
@@ -59,12 +60,12 @@ func (p place) attrs() []event.Attr {
 }
 
 // at returns the series of a place, and makes it if it is new.
-func (f *leads) at(p place) *row {
-	return f.times.at(f.revision, p.attrs(), []event.Attr{event.String(event.LeadFrom, "commit")})
+func (f *leads) at(p place) *metric.Series {
+	return f.times.At(f.revision, p.attrs(), []event.Attr{event.String(event.LeadFrom, "commit")})
 }
 
 func (f *leads) exclude(p place, reason string) {
-	f.excluded.at(f.revision, p.attrs(), []event.Attr{event.String(event.LeadReason, reason)}).add(f.revision, 1)
+	f.excluded.At(f.revision, p.attrs(), []event.Attr{event.String(event.LeadReason, reason)}).Add(f.revision, 1)
 }
 
 // observe counts the lead time of a commit that was made at one time and arrived at another.
@@ -74,7 +75,7 @@ func (f *leads) observe(p place, made, arrived time.Time) {
 		f.exclude(p, "clock")
 		return
 	}
-	f.at(p).observe(f.revision, f.times.family.Bounds, lead.Seconds())
+	f.at(p).Observe(f.revision, lead.Seconds())
 }
 
 // bring counts the commits that arrive with a release: those on the way back to one that had arrived before. Each is
@@ -82,7 +83,7 @@ func (f *leads) observe(p place, made, arrived time.Time) {
 // is counted and the rest is unmatched. What was there before the first release that is heard of is not known: of that
 // only the revision itself is taken for new.
 func (f *deployments) bring(a arrival, final bool) {
-	to := f.targets.get(a.to)
+	to := f.targets.Get(a.to)
 	if to == nil {
 		f.leads.exclude(a.to, "unmatched")
 		return

@@ -10,16 +10,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/expfmt"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
 
 // realDeliveries returns counters that have read all the real payloads and histories.
-func realDeliveries(t *testing.T) *pipelines.Counters {
+func realDeliveries(t *testing.T) *counters.Counters {
 	t.Helper()
-	c := pipelines.New(observed, pipelines.Options{})
+	c := counters.New(observed, pipelines.New(pipelines.Options{}))
 	var events []event.Event
 	files, err := filepath.Glob("sources/testdata/github/*.payload.json")
 	if err != nil || len(files) == 0 {
@@ -53,7 +55,7 @@ func realDeliveries(t *testing.T) *pipelines.Counters {
 }
 
 // whole is everything c shows two months after it was given the real deliveries.
-func whole(c *pipelines.Counters) pipelines.Snapshot {
+func whole(c *counters.Counters) metric.Snapshot {
 	s, err := c.Read(observed.AddDate(0, 2, 0), 0)
 	if err != nil {
 		panic(err)
@@ -61,10 +63,10 @@ func whole(c *pipelines.Counters) pipelines.Snapshot {
 	return s
 }
 
-func exposition(t *testing.T, c *pipelines.Counters) []byte {
+func exposition(t *testing.T, c *counters.Counters) []byte {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(pipelines.Collector(func() pipelines.Snapshot { return whole(c) }))
+	registry.MustRegister(metric.Collector(func() metric.Snapshot { return whole(c) }))
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +83,7 @@ func exposition(t *testing.T, c *pipelines.Counters) []byte {
 func TestCollector(t *testing.T) {
 	c := realDeliveries(t)
 	exportertest.Golden(t, *update, "testdata/history.prom", exposition(t, c))
-	collector := pipelines.Collector(func() pipelines.Snapshot { return whole(c) })
+	collector := metric.Collector(func() metric.Snapshot { return whole(c) })
 	if err := testutil.CollectAndCompare(collector, bytes.NewReader(exportertest.Read(t, "testdata/history.prom"))); err != nil {
 		t.Error(err)
 	}
@@ -92,14 +94,14 @@ func TestCollector(t *testing.T) {
 }
 
 func TestCollectorOverflow(t *testing.T) {
-	c := pipelines.New(t0, pipelines.Options{MaxSeries: 1})
+	c := counters.New(t0, pipelines.New(pipelines.Options{MaxSeries: 1}))
 	for i, workflow := range []string{"a", "b"} {
 		s := step{run: int64(i + 1), attempt: 1, at: 1, status: "completed", result: "success", workflow: workflow}
 		if err := c.Add(s.event(t, 0)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	collector := pipelines.Collector(func() pipelines.Snapshot { return reading(c) })
+	collector := metric.Collector(func() metric.Snapshot { return reading(c) })
 	if problems, err := testutil.CollectAndLint(collector); err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v %v", problems, err)
 	}
@@ -124,7 +126,7 @@ func TestCanary(t *testing.T) {
 		t.Fatalf("planted only %d canaries", n)
 	}
 	e := decodeOne(t, delivery("workflow_run"), body)
-	c := pipelines.New(observed, pipelines.Options{})
+	c := counters.New(observed, pipelines.New(pipelines.Options{}))
 	if err := c.Add(e); err != nil {
 		t.Fatal(err)
 	}

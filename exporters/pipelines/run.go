@@ -1,10 +1,10 @@
 // Package pipelines turns what CI systems say about their runs into counters an SLO can be written on.
 //
 // There are three steps. The decoders in package sources are pure functions from a delivery or a history record to the
-// facts of this package (Run, Task, Step, Deployment, Commit), which travel as events. Counters have one follower for
-// each kind of fact, which counts what becomes of a subject once, however often an event is delivered. A Snapshot is
-// what the counters read, as plain data; the Prometheus face (Collector, here) and the OTLP face (the collector's
-// platform_events receiver) both print it and add nothing.
+// facts of this package (Run, Task, Step, Deployment, Commit), which travel as events. Pipelines, a domain of package
+// counters, has one follower for each kind of fact, which counts what becomes of a subject once, however often an event
+// is delivered. A metric.Snapshot is what the counters read, as plain data; the Prometheus face (metric.Collector) and the
+// OTLP face (the collector's platform_events receiver) both print it and add nothing.
 //
 // Two outcomes of a run are counted: of its first attempt, which shows flakiness, and its final one, which is what the
 // developer was left with. No run number, commit or branch is ever part of a metric.

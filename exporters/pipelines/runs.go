@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
 
 // runs follow each pipeline run through its attempts.
@@ -17,7 +19,7 @@ type runs struct {
 	open      *list.List // of *tracked without a final outcome, least recently heard of first
 	done      *list.List // of *tracked with one, in the same order
 
-	outcomes, durations, flaky, errors *table
+	outcomes, durations, flaky, errors *metric.Table
 
 	words map[string]bool // error types that are kept apart
 }
@@ -33,27 +35,27 @@ func newRuns(options Options) *runs {
 	with := func(more ...string) []string { return slices.Concat(pipeline, more) }
 	return &runs{
 		options: options, bySubject: map[string]*tracked{}, open: list.New(), done: list.New(), words: map[string]bool{},
-		outcomes: newTable(Family{
-			Name: "cicd.pipeline.run.outcomes", Unit: "{run}", Kind: Counter,
+		outcomes: metric.NewTable(metric.Family{
+			Name: "cicd.pipeline.run.outcomes", Unit: "{run}", Kind: metric.Counter,
 			From:       "runs",
 			Help:       "Pipeline runs by outcome, of their first attempt and their final one.",
 			Attributes: with(event.RefKind, event.Trigger, event.Attempt, event.Outcome, event.Result),
 		}, options.MaxSeries),
-		durations: newTable(Family{
-			Name: "cicd.pipeline.run.duration", Unit: "s", Kind: Histogram,
+		durations: metric.NewTable(metric.Family{
+			Name: "cicd.pipeline.run.duration", Unit: "s", Kind: metric.Histogram,
 			From:       "runs",
 			Help:       "Duration of each finished attempt of a pipeline run, without the time it was queued.",
 			Bounds:     powersOfTwo(),
 			Attributes: with(event.Result, event.RunState),
 		}, options.MaxSeries),
-		flaky: newTable(Family{
-			Name: "cicd.pipeline.run.flaky", Unit: "{run}", Kind: Counter,
+		flaky: metric.NewTable(metric.Family{
+			Name: "cicd.pipeline.run.flaky", Unit: "{run}", Kind: metric.Counter,
 			From:       "runs",
 			Help:       "Pipeline runs whose first attempt was bad and a later one good, whenever that was.",
 			Attributes: pipeline,
 		}, options.MaxSeries),
-		errors: newTable(Family{
-			Name: "cicd.pipeline.run.errors", Unit: "{error}", Kind: Counter,
+		errors: metric.NewTable(metric.Family{
+			Name: "cicd.pipeline.run.errors", Unit: "{error}", Kind: metric.Counter,
 			From:       "runs",
 			Help:       "Attempts of pipeline runs that ended badly by why, and runs that were never heard of again.",
 			Attributes: with(event.ErrorType),
@@ -66,16 +68,18 @@ func powersOfTwo() []float64 {
 	return []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192}
 }
 
-func (f *runs) tables() []*table { return []*table{f.outcomes, f.durations, f.flaky, f.errors} }
+func (f *runs) tables() []*metric.Table {
+	return []*metric.Table{f.outcomes, f.durations, f.flaky, f.errors}
+}
 
 func (f *runs) adopt(options Options) {
 	f.options = options
 	for _, t := range f.tables() {
-		t.max = options.MaxSeries
+		t.SetLimit(options.MaxSeries)
 	}
 }
 
-func (f *runs) add(revision uint64, e event.Event) (verdict, bool) {
+func (f *runs) add(revision uint64, e event.Event) (counters.Verdict, bool) {
 	r, ok := runOf(e)
 	if !ok {
 		return "", false
@@ -110,10 +114,10 @@ func (t *tracked) settledEvent(result string, now time.Time) event.Event {
 }
 
 // follow brings the run of an event up to date and counts what that decides.
-func (f *runs) follow(r Run) verdict {
+func (f *runs) follow(r Run) counters.Verdict {
 	t := f.track(r)
 	v := t.place(r, func(began time.Time) { f.settle(t, began) })
-	if v != counted {
+	if v != counters.Counted {
 		return v
 	}
 	if r.Timed && r.State == Finished {
@@ -127,7 +131,7 @@ func (f *runs) follow(r Run) verdict {
 		f.settle(t, r.Time)
 	}
 	f.countFlaky(t)
-	return counted
+	return counters.Counted
 }
 
 // settle counts the final outcome if it was decided by that moment, on the source's clock.
@@ -147,7 +151,7 @@ func (f *runs) finish(t *tracked, result, why string) {
 		}
 	}
 	f.countFirst(t)
-	f.outcome(t, result, "final").add(f.revision, 1)
+	f.outcome(t, result, "final").Add(f.revision, 1)
 	f.open.Remove(t.element)
 	t.element = f.done.PushBack(t)
 }
@@ -155,14 +159,14 @@ func (f *runs) finish(t *tracked, result, why string) {
 func (f *runs) countFirst(t *tracked) {
 	if result, ok := t.first(); ok && !t.firstDone {
 		t.firstDone = true
-		f.outcome(t, result, "first").add(f.revision, 1)
+		f.outcome(t, result, "first").Add(f.revision, 1)
 	}
 }
 
 func (f *runs) countFlaky(t *tracked) {
 	if !t.flakyDone && t.flaky() {
 		t.flakyDone = true
-		f.flaky.at(f.revision, t.identity.attrs(), nil).add(f.revision, 1)
+		f.flaky.At(f.revision, t.identity.attrs(), nil).Add(f.revision, 1)
 	}
 }
 
@@ -189,7 +193,7 @@ func (f *runs) track(r Run) *tracked {
 		f.outcome(t, Success, which)
 		f.outcome(t, Failure, which)
 	}
-	f.flaky.at(f.revision, t.identity.attrs(), nil)
+	f.flaky.At(f.revision, t.identity.attrs(), nil)
 	return t
 }
 
@@ -219,17 +223,17 @@ func (f *runs) drop(at *list.Element) {
 	delete(f.bySubject, f.done.Remove(at).(*tracked).subject)
 }
 
-func (f *runs) outcome(t *tracked, result, which string) *row {
-	return f.outcomes.at(f.revision, t.identity.attrs(), []event.Attr{
+func (f *runs) outcome(t *tracked, result, which string) *metric.Series {
+	return f.outcomes.At(f.revision, t.identity.attrs(), []event.Attr{
 		event.String(event.RefKind, cmp.Or(t.refKind, "other")), event.String(event.Trigger, cmp.Or(t.trigger, "other")),
 		event.String(event.Result, result), event.String(event.Outcome, outcome(result)), event.String(event.Attempt, which),
 	})
 }
 
 func (f *runs) duration(r Run) {
-	f.durations.at(f.revision, r.Pipeline.attrs(), []event.Attr{
+	f.durations.At(f.revision, r.Pipeline.attrs(), []event.Attr{
 		event.String(event.Result, r.Result), event.String(event.RunState, Executing.String()),
-	}).observe(f.revision, f.durations.family.Bounds, r.Duration.Seconds())
+	}).Observe(f.revision, r.Duration.Seconds())
 }
 
 // failed counts an error by a word for it, of which it keeps maxErrorTypes apart.
@@ -238,28 +242,28 @@ func (f *runs) failed(p Pipeline, word string) {
 		word = otherError
 	}
 	f.words[word] = true
-	f.errors.at(f.revision, p.attrs(), []event.Attr{event.String(event.ErrorType, word)}).add(f.revision, 1)
+	f.errors.At(f.revision, p.attrs(), []event.Attr{event.String(event.ErrorType, word)}).Add(f.revision, 1)
 }
 
 // gauges returns the active runs of every pipeline that ever had an outcome, by state, and since when the one that
 // stands still for longest has done so. A run that waits for a person has a state of its own.
-func (f *runs) gauges(now time.Time) []*table {
+func (f *runs) gauges(now time.Time) []*metric.Table {
 	attributes := []string{event.RepositoryOwner, event.Repository, event.PipelineName, event.RunState}
-	active := newTable(Family{
-		Name: "cicd.pipeline.run.active", Unit: "{run}", Kind: Gauge, Attributes: attributes,
+	active := metric.NewTable(metric.Family{
+		Name: "cicd.pipeline.run.active", Unit: "{run}", Kind: metric.Gauge, Attributes: attributes,
 		From: "runs",
 		Help: "Pipeline runs that are pending, executing or waiting for a person.",
 	}, f.options.MaxSeries)
-	oldest := newTable(Family{
-		Name: "cicd.pipeline.run.oldest", Unit: "s", Kind: Gauge, Attributes: attributes,
+	oldest := metric.NewTable(metric.Family{
+		Name: "cicd.pipeline.run.oldest", Unit: "s", Kind: metric.Gauge, Attributes: attributes,
 		From: "runs",
 		Help: "Age of the state of the pipeline run that has been in this state for longest, 0 if there is none.",
 	}, f.options.MaxSeries)
 	states := []string{Pending.String(), Executing.String(), "waiting"}
 	for _, p := range f.pipelines() {
 		for _, state := range states {
-			active.at(1, p.attrs(), []event.Attr{event.String(event.RunState, state)})
-			oldest.at(1, p.attrs(), []event.Attr{event.String(event.RunState, state)})
+			active.At(1, p.attrs(), []event.Attr{event.String(event.RunState, state)})
+			oldest.At(1, p.attrs(), []event.Attr{event.String(event.RunState, state)})
 		}
 	}
 	for at := f.open.Front(); at != nil; at = at.Next() {
@@ -271,17 +275,17 @@ func (f *runs) gauges(now time.Time) []*table {
 		if t.last().waiting {
 			state = []event.Attr{event.String(event.RunState, "waiting")}
 		}
-		active.at(1, t.identity.attrs(), state).Value++
-		age := oldest.at(1, t.identity.attrs(), state)
+		active.At(1, t.identity.attrs(), state).Value++
+		age := oldest.At(1, t.identity.attrs(), state)
 		age.Value = max(age.Value, now.Sub(t.since()).Seconds())
 	}
-	return []*table{active, oldest}
+	return []*metric.Table{active, oldest}
 }
 
 // pipelines returns those that have outcomes under their own name, sorted.
 func (f *runs) pipelines() []Pipeline {
 	found := map[Pipeline]bool{}
-	for _, r := range f.outcomes.rows {
+	for r := range f.outcomes.All() {
 		if !r.Attrs.True(event.Overflow) {
 			found[Pipeline{r.Attrs.Text(event.RepositoryOwner), r.Attrs.Text(event.Repository), r.Attrs.Text(event.PipelineName)}] = true
 		}

@@ -8,11 +8,12 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
 // afterSteps returns what is read at a minute after counters were given the steps.
-func afterSteps(t testing.TB, options pipelines.Options, now float64, steps ...step) pipelines.Snapshot {
+func afterSteps(t testing.TB, options pipelines.Options, now float64, steps ...step) metric.Snapshot {
 	t.Helper()
 	var events []event.Event
 	for _, s := range steps {
@@ -113,7 +114,7 @@ func TestActive(t *testing.T) {
 	zero := 0
 	for _, f := range s.Families {
 		for _, p := range f.Points {
-			if f.Kind == pipelines.Gauge && p.Value == 0 && p.Attrs.Text(event.PipelineName) == "idle" {
+			if f.Kind == metric.Gauge && p.Value == 0 && p.Attrs.Text(event.PipelineName) == "idle" {
 				zero++
 			}
 		}

@@ -41,19 +41,19 @@ type savedArrival struct {
 	Missing           string
 }
 
-func (f *deployments) save(s *savedCounters) {
+func (f *deployments) save(s *savedPipelines) {
 	s.LastTarget = f.lastID
-	f.bySubject.all(func(subject string, heard time.Time, d *deployment) {
+	f.bySubject.All(func(subject string, heard time.Time, d *deployment) {
 		s.Deployments = append(s.Deployments, savedDeployment{subject, heard, int(d.state), d.key, d.succeeded})
 	})
-	f.targets.all(func(p place, heard time.Time, to *target) {
+	f.targets.All(func(p place, heard time.Time, to *target) {
 		saved := savedTarget{Place: exported(p), Heard: heard, ID: to.id}
 		for _, r := range to.releases {
 			saved.Releases = append(saved.Releases, savedRelease{r.revision, r.at})
 		}
 		s.Targets = append(s.Targets, saved)
 	})
-	f.commits.byRevision.all(func(revision string, heard time.Time, c *commit) {
+	f.commits.byRevision.All(func(revision string, heard time.Time, c *commit) {
 		s.Commits = append(s.Commits, savedCommit{revision, c.base, heard, c.committed.Unix(), c.targets})
 	})
 	for _, a := range f.leads.waiting {
@@ -61,21 +61,21 @@ func (f *deployments) save(s *savedCounters) {
 	}
 }
 
-func (f *deployments) restore(s *savedCounters) {
+func (f *deployments) restore(s *savedPipelines) {
 	f.lastID = s.LastTarget
 	for _, d := range s.Deployments {
-		known, _ := f.bySubject.heard(d.Subject, d.Heard)
+		known, _ := f.bySubject.Heard(d.Subject, d.Heard)
 		*known = deployment{State(d.State), d.Key, d.Succeeded}
 	}
 	for _, t := range s.Targets {
-		to, _ := f.targets.heard(t.Place.place(), t.Heard)
+		to, _ := f.targets.Heard(t.Place.place(), t.Heard)
 		to.id = t.ID
 		for _, r := range t.Releases {
 			to.releases = append(to.releases, release{r.Revision, r.At})
 		}
 	}
 	for _, c := range s.Commits {
-		known, _ := f.commits.byRevision.heard(c.Revision, c.Heard)
+		known, _ := f.commits.byRevision.Heard(c.Revision, c.Heard)
 		*known = commit{c.Base, time.Unix(c.Committed, 0).UTC(), c.Targets}
 	}
 	for _, a := range s.Arrivals {

@@ -33,12 +33,12 @@ type savedTask struct {
 	Waiting, Waited, Measured bool
 }
 
-func (f *runs) save(s *savedCounters) { s.Open, s.Done = saveRuns(f.open), saveRuns(f.done) }
+func (f *runs) save(s *savedPipelines) { s.Open, s.Done = saveRuns(f.open), saveRuns(f.done) }
 
-func (f *runs) restore(s *savedCounters) {
+func (f *runs) restore(s *savedPipelines) {
 	f.restoreRuns(f.open, s.Open)
 	f.restoreRuns(f.done, s.Done)
-	for _, r := range f.errors.rows {
+	for r := range f.errors.All() {
 		f.words[r.Attrs.Text(event.ErrorType)] = true
 	}
 }
@@ -81,15 +81,15 @@ func (f *runs) restoreRuns(runs *list.List, saved []savedRun) {
 	}
 }
 
-func (f *tasks) save(s *savedCounters) {
-	f.bySubject.all(func(subject string, heard time.Time, t *task) {
+func (f *tasks) save(s *savedPipelines) {
+	f.bySubject.All(func(subject string, heard time.Time, t *task) {
 		s.Tasks = append(s.Tasks, savedTask{subject, heard, int(t.state), t.waiting, t.waited, t.measured})
 	})
 }
 
-func (f *tasks) restore(s *savedCounters) {
+func (f *tasks) restore(s *savedPipelines) {
 	for _, t := range s.Tasks {
-		known, _ := f.bySubject.heard(t.Subject, t.Heard)
+		known, _ := f.bySubject.Heard(t.Subject, t.Heard)
 		*known = task{State(t.State), t.Waiting, t.Waited, t.Measured}
 	}
 }

@@ -6,7 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
@@ -36,9 +38,9 @@ func (j job) event() event.Event {
 }
 
 // added returns counters with these events.
-func added(t testing.TB, options pipelines.Options, events ...event.Event) *pipelines.Counters {
+func added(t testing.TB, options pipelines.Options, events ...event.Event) *counters.Counters {
 	t.Helper()
-	c := pipelines.New(t0, options)
+	c := counters.New(t0, pipelines.New(options))
 	if err := c.Add(events...); err != nil {
 		t.Fatal(err)
 	}
@@ -47,25 +49,25 @@ func added(t testing.TB, options pipelines.Options, events ...event.Event) *pipe
 
 // points returns the points of one metric by the values of some attributes, each as a count, and the sum of a
 // histogram after it. Zero points are left out, and there is a + between points with the same values.
-func points(s pipelines.Snapshot, metric string, names ...string) map[string]string {
+func points(s metric.Snapshot, name string, names ...string) map[string]string {
 	all := map[string]string{}
 	for _, f := range s.Families {
 		for _, p := range f.Points {
-			if f.Name != metric || p.Count == 0 && p.Value == 0 {
+			if f.Name != name || p.Count == 0 && p.Value == 0 {
 				continue
 			}
 			key := ""
-			for _, name := range names {
-				key += p.Attrs.Text(name) + " "
+			for _, attr := range names {
+				key += p.Attrs.Text(attr) + " "
 			}
 			if p.Attrs.True(event.Overflow) {
 				key += "overflow "
 			}
 			value := fmt.Sprint(p.Count)
 			switch f.Kind {
-			case pipelines.Histogram:
+			case metric.Histogram:
 				value = fmt.Sprintf("%d %gs", p.Count, p.Sum)
-			case pipelines.Gauge:
+			case metric.Gauge:
 				value = fmt.Sprint(p.Value)
 			}
 			if all[key] != "" {
@@ -82,7 +84,7 @@ const queueDuration = "cicd.pipeline.task.queue.duration"
 func TestTaskQueue(t *testing.T) {
 	f := func(name string, want map[string]string, jobs ...job) {
 		t.Helper()
-		c := pipelines.New(t0, pipelines.Options{})
+		c := counters.New(t0, pipelines.New(pipelines.Options{}))
 		for _, j := range jobs {
 			for range 2 { // each is delivered twice
 				if err := c.Add(j.event()); err != nil {

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 )
@@ -34,38 +36,38 @@ func (p payload) body() ([]byte, error) { return ci.ReadFile("ci/" + p.file) }
 
 // Pipelines counts the CI telemetry of the demo with the exporter, as a program
 // that serves /metrics would, and returns the reading.
-func Pipelines(now time.Time) (pipelines.Snapshot, error) {
-	c := pipelines.New(now, pipelines.Options{})
+func Pipelines(now time.Time) (metric.Snapshot, error) {
+	c := counters.New(now, pipelines.New(pipelines.Options{}))
 	for _, p := range payloads() {
 		body, err := p.body()
 		if err != nil {
-			return pipelines.Snapshot{}, err
+			return metric.Snapshot{}, err
 		}
 		events, err := sources.GitHub(http.Header{"X-Github-Event": {p.event}}, body, now)
 		if err != nil {
-			return pipelines.Snapshot{}, fmt.Errorf("decode %s: %w", p.file, err)
+			return metric.Snapshot{}, fmt.Errorf("decode %s: %w", p.file, err)
 		}
 		if err := c.Add(events...); err != nil {
-			return pipelines.Snapshot{}, err
+			return metric.Snapshot{}, err
 		}
 	}
 	table, err := ci.ReadFile("ci/pipelines.csv")
 	if err != nil {
-		return pipelines.Snapshot{}, err
+		return metric.Snapshot{}, err
 	}
 	events, err := sources.History(table, now, sources.GitLabPipeline)
 	if err != nil {
-		return pipelines.Snapshot{}, err
+		return metric.Snapshot{}, err
 	}
 	slices.SortStableFunc(events, func(a, b event.Event) int { return a.Time.Compare(b.Time) })
 	if err := c.Add(events...); err != nil {
-		return pipelines.Snapshot{}, err
+		return metric.Snapshot{}, err
 	}
 	return c.Read(now, 0)
 }
 
 // PipelinesText writes the outcomes of a reading, summed by result.
-func PipelinesText(w io.Writer, s pipelines.Snapshot) {
+func PipelinesText(w io.Writer, s metric.Snapshot) {
 	sums := map[string]uint64{}
 	for _, f := range s.Families {
 		if f.Name != "cicd.pipeline.run.outcomes" {

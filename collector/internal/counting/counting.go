@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/otlp"
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
@@ -27,7 +28,7 @@ type Counting struct {
 	next  func(context.Context, pmetric.Metrics) error
 	now   func() time.Time
 
-	counters *pipelines.Counters
+	counters *counters.Counters
 	ledger   *ledger.Ledger // nil if nothing is kept
 
 	stop  context.CancelFunc
@@ -48,7 +49,7 @@ func New(
 func (c *Counting) Open() error {
 	options := pipelines.Options{Settle: c.cfg.Settle, MaxSeries: c.cfg.Limits.Series, MaxRuns: c.cfg.Limits.Runs}
 	if c.cfg.Storage.Directory == "" {
-		c.counters = pipelines.New(c.now(), options)
+		c.counters = counters.New(c.now(), pipelines.New(options))
 		return nil
 	}
 	var err error
@@ -59,7 +60,7 @@ func (c *Counting) Open() error {
 		c.set.Logger.Warn("the ledger ended in a record that was not acknowledged, it is cut off",
 			zap.String("file", cut.File), zap.Int64("offset", cut.Offset), zap.Int64("bytes", cut.Bytes))
 	}
-	if c.counters, err = pipelines.Open(c.ledger, c.now(), options); err != nil {
+	if c.counters, err = counters.Open(c.ledger, c.now(), pipelines.New(options)); err != nil {
 		return errors.Join(err, c.Close())
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/otlp"
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
 
 // The identity is that of the counters: it outlives a process, and no two that count from different times share it.
@@ -15,7 +15,7 @@ func TestInstance(t *testing.T) {
 	of := func(scope, process string, start time.Time) string {
 		resource := pcommon.NewResource()
 		resource.Attributes().PutStr("service.instance.id", process)
-		metrics := otlp.Metrics(scope, pipelines.Snapshot{Start: start}, resource, start.Add(time.Hour))
+		metrics := otlp.Metrics(scope, metric.Snapshot{Start: start}, resource, start.Add(time.Hour))
 		id, _ := metrics.ResourceMetrics().At(0).Resource().Attributes().Get("service.instance.id")
 		return id.Str()
 	}

@@ -10,13 +10,13 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
 
 // Metrics returns the OTLP face of a snapshot; scopeName says who made it. The resource is what counted: each collector
 // counts for itself, and a reader adds them up. Its service.instance.id stands for the counters and not for the process,
 // so that counters which survive a restart go on as the same series.
-func Metrics(scopeName string, s pipelines.Snapshot, collector pcommon.Resource, now time.Time) pmetric.Metrics {
+func Metrics(scopeName string, s metric.Snapshot, collector pcommon.Resource, now time.Time) pmetric.Metrics {
 	metrics := pmetric.NewMetrics()
 	resource := metrics.ResourceMetrics().AppendEmpty()
 	setResource(resource.Resource(), collector)
@@ -29,9 +29,9 @@ func Metrics(scopeName string, s pipelines.Snapshot, collector pcommon.Resource,
 		m.SetUnit(family.Unit)
 		m.SetDescription(family.Help)
 		switch family.Kind {
-		case pipelines.Histogram:
+		case metric.Histogram:
 			setHistogram(m.SetEmptyHistogram(), s.Start, now, family)
-		case pipelines.Gauge:
+		case metric.Gauge:
 			setGauge(m.SetEmptyGauge(), now, family)
 		default:
 			setSum(m.SetEmptySum(), s.Start, now, family)
@@ -58,7 +58,7 @@ func instance(scopeName string, start time.Time) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:16])
 }
 
-func setSum(sum pmetric.Sum, start, now time.Time, family pipelines.Family) {
+func setSum(sum pmetric.Sum, start, now time.Time, family metric.Family) {
 	sum.SetIsMonotonic(true)
 	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	sum.DataPoints().EnsureCapacity(len(family.Points))
@@ -71,7 +71,7 @@ func setSum(sum pmetric.Sum, start, now time.Time, family pipelines.Family) {
 	}
 }
 
-func setGauge(gauge pmetric.Gauge, now time.Time, family pipelines.Family) {
+func setGauge(gauge pmetric.Gauge, now time.Time, family metric.Family) {
 	gauge.DataPoints().EnsureCapacity(len(family.Points))
 	for _, point := range family.Points {
 		p := gauge.DataPoints().AppendEmpty()
@@ -81,7 +81,7 @@ func setGauge(gauge pmetric.Gauge, now time.Time, family pipelines.Family) {
 	}
 }
 
-func setHistogram(histogram pmetric.Histogram, start, now time.Time, family pipelines.Family) {
+func setHistogram(histogram pmetric.Histogram, start, now time.Time, family metric.Family) {
 	histogram.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	histogram.DataPoints().EnsureCapacity(len(family.Points))
 	for _, point := range family.Points {

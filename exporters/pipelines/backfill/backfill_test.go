@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
@@ -101,7 +102,7 @@ func keys(events []event.Event) []string {
 // TestGitHub: what webhooks told and what is found are one, before and after a restart, and nothing is asked twice.
 func TestGitHub(t *testing.T) {
 	s := newSystem(t, recorded(t))
-	c := pipelines.New(t0, pipelines.Options{})
+	c := counters.New(t0, pipelines.New(pipelines.Options{}))
 	add := func(events []event.Event, err error) {
 		t.Helper()
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
@@ -77,7 +78,7 @@ func TestCountedOnce(t *testing.T) {
 	all := stories(t)
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.SampledFrom(all).Draw(t, "story")
-		c := pipelines.New(observed, pipelines.Options{})
+		c := counters.New(observed, pipelines.New(pipelines.Options{}))
 		order := rapid.Permutation(append(slices.Clone(s.events), s.events...)).Draw(t, "order")
 		if s.rerun {
 			order = append(slices.Clone(s.events), order...)

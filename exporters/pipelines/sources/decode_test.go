@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
@@ -256,7 +257,7 @@ func FuzzDecode(f *testing.F) {
 		decoders = append(decoders, func(b []byte, now time.Time) ([]event.Event, error) { return decode(repository, b, now) })
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		c := pipelines.New(observed, pipelines.Options{})
+		c := counters.New(observed, pipelines.New(pipelines.Options{}))
 		for _, decode := range decoders {
 			events, err := decode(body, observed)
 			if (err == nil) == (len(events) == 0) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
@@ -156,7 +157,7 @@ func TestGitLabOneFact(t *testing.T) {
 // TestGitLabRetry: a retried job makes a finished pipeline run again, which its hook shows by times of the new job only;
 // the counters take it for a second attempt.
 func TestGitLabRetry(t *testing.T) {
-	c := pipelines.New(observed, pipelines.Options{})
+	c := counters.New(observed, pipelines.New(pipelines.Options{}))
 	status := func(status, finished string, builds ...map[string]any) {
 		t.Helper()
 		values := map[string]any{"object_attributes.status": status, "object_attributes.finished_at": nil, "builds": builds}

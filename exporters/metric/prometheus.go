@@ -1,4 +1,4 @@
-package pipelines
+package metric
 
 import (
 	"strings"
@@ -6,10 +6,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collector returns the Prometheus face of what read returns at each scrape, for example a Counters.Read of everything.
-// Names follow OpenTelemetry's rules for Prometheus: cicd.pipeline.run.outcomes becomes cicd_pipeline_run_outcomes_total. Series carry the time since when
-// they count, which OpenMetrics exposes. Like the series themselves their labels are not known beforehand, so the
-// collector is unchecked: Describe sends nothing.
+// Collector returns the Prometheus face of what read returns at each scrape, for example counters' Read of everything.
+// Names follow OpenTelemetry's rules for Prometheus: cicd.pipeline.run.outcomes becomes cicd_pipeline_run_outcomes_total.
+// Series carry the time since when they count, which OpenMetrics exposes. Like the series themselves their labels are not
+// known beforehand, so the collector is unchecked: Describe sends nothing.
 func Collector(read func() Snapshot) prometheus.Collector { return collector{read} }
 
 type collector struct{ read func() Snapshot }
@@ -37,7 +37,8 @@ func constMetric(s Snapshot, family Family, point Point) prometheus.Metric {
 	var err error
 	switch family.Kind {
 	case Histogram:
-		m, err = prometheus.NewConstHistogramWithCreatedTimestamp(desc, point.Count, point.Sum, cumulative(family.Bounds, point.Buckets), s.Start, values...)
+		buckets := cumulative(family.Bounds, point.Buckets)
+		m, err = prometheus.NewConstHistogramWithCreatedTimestamp(desc, point.Count, point.Sum, buckets, s.Start, values...)
 	case Gauge:
 		m, err = prometheus.NewConstMetric(desc, prometheus.GaugeValue, point.Value, values...)
 	default:

@@ -1,4 +1,4 @@
-package pipelines
+package counters
 
 import (
 	"cmp"
@@ -36,16 +36,15 @@ type addition struct {
 	err    error
 }
 
-// Open returns the counters that journal keeps, as they were; they count since they were first opened. If it keeps
-// none, they count since start. options count from now on: what is in the journal already is counted with those of its
-// time. The counters own the journal, but do not close it.
-func Open(journal Journal, start time.Time, options Options) (*Counters, error) {
-	c := New(start, options)
-	wanted := c.options
-	found := false
-	err := journal.Replay(func(state []byte) error {
-		found = true
-		return c.restore(state)
+// Open returns the counters of the domains that journal keeps, as they were; they count since they were first opened. If
+// it keeps none, they count since start. The options of the domains count from now on: what is in the journal already is
+// counted with those of its time. The counters own the journal, but do not close it.
+func Open(journal Journal, start time.Time, domains ...Domain) (*Counters, error) {
+	c := New(start, domains...)
+	same := false
+	err := journal.Replay(func(state []byte) (err error) {
+		same, err = c.restore(state)
+		return err
 	}, func(e event.Event) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -56,10 +55,14 @@ func Open(journal Journal, start time.Time, options Options) (*Counters, error) 
 		return nil, fmt.Errorf("open counters: %w", err)
 	}
 	c.journal = journal
-	if found && c.options == wanted {
+	for _, d := range domains {
+		if d.Adopt() {
+			same = false
+		}
+	}
+	if same {
 		return c, nil
 	}
-	c.adopt(wanted)
 	if err := c.Compact(); err != nil {
 		return nil, fmt.Errorf("open counters: %w", err)
 	}
@@ -84,8 +87,9 @@ func (c *Counters) Compact() error {
 }
 
 // Add counts events in the order given. Events it has seen before, in whatever form they came, change nothing but the
-// number of duplicates. Steps of tasks are for traces and are passed over. With a journal it returns when the events are in it; calls that wait at the same time share one
-// Append. The error is the journal's: then none of the events is counted.
+// number of duplicates. Steps of tasks are for traces and are passed over. With a journal it returns when the events are
+// in it; calls that wait at the same time share one Append. The error is the journal's: then none of the events is
+// counted.
 func (c *Counters) Add(events ...event.Event) error {
 	events = counting(events)
 	if len(events) == 0 {
