@@ -17,7 +17,7 @@ const (
 
 // Deployment is the state that the deployment of a revision to an environment has come to.
 type Deployment struct {
-	Origin
+	event.Origin
 	Owner, Repository string // as in Pipeline
 	Service           string // what was deployed, by default the repository
 	ID                string // the provider's
@@ -65,7 +65,7 @@ func (d Deployment) Event() event.Event {
 	if d.Rollback {
 		kind = rollback
 	}
-	return d.event(name, d.Start, []event.Attr{
+	return d.Origin.Event(name, d.Start,
 		event.String(event.RepositoryOwner, d.Owner),
 		event.String(event.Repository, d.Repository),
 		event.String(event.Service, d.Service),
@@ -75,8 +75,7 @@ func (d Deployment) Event() event.Event {
 		event.String(event.DeploymentState, status),
 		event.String(event.DeploymentKind, kind),
 		event.String(event.Revision, d.Revision),
-		event.String(event.Unmapped, d.Unmapped),
-	})
+	)
 }
 
 // deploymentOf reads back what Event wrote; ok is false if the event is not about a deployment.
@@ -89,7 +88,7 @@ func deploymentOf(e event.Event) (d Deployment, ok bool) {
 	default:
 		return Deployment{}, false
 	}
-	d.Origin = originOf(e)
+	d.Origin = e.Origin()
 	d.Start = e.Start.Round(0)
 	d.Owner, d.Repository = e.Attrs.Text(event.RepositoryOwner), e.Attrs.Text(event.Repository)
 	d.Service, d.ID = cmp.Or(e.Attrs.Text(event.Service), d.Repository), e.Attrs.Text(event.DeploymentID)
@@ -103,7 +102,7 @@ func deploymentOf(e event.Event) (d Deployment, ok bool) {
 
 // Commit is one commit that arrived on a branch; Origin.Time is when it arrived.
 type Commit struct {
-	Origin
+	event.Origin
 	Owner, Repository string
 	Revision          string
 	Base              string    // the commit before it on the branch, empty if not known
@@ -112,14 +111,13 @@ type Commit struct {
 
 // Event returns the commit as an event.
 func (c Commit) Event() event.Event {
-	return c.event(event.CommitPushed, time.Time{}, []event.Attr{
+	return c.Origin.Event(event.CommitPushed, time.Time{},
 		event.String(event.RepositoryOwner, c.Owner),
 		event.String(event.Repository, c.Repository),
 		event.String(event.Revision, c.Revision),
 		event.String(event.BaseRevision, c.Base),
 		event.Int(event.CommitTime, c.Committed.Unix()),
-		event.String(event.Unmapped, c.Unmapped),
-	})
+	)
 }
 
 // commitOf reads back what Event wrote; ok is false if the event is not about a commit.
@@ -128,7 +126,7 @@ func commitOf(e event.Event) (c Commit, ok bool) {
 		return Commit{}, false
 	}
 	return Commit{
-		Origin: originOf(e),
+		Origin: e.Origin(),
 		Owner:  e.Attrs.Text(event.RepositoryOwner), Repository: e.Attrs.Text(event.Repository),
 		Revision: e.Attrs.Text(event.Revision), Base: e.Attrs.Text(event.BaseRevision),
 		Committed: time.Unix(e.Attrs.Integer(event.CommitTime), 0).UTC(),

@@ -38,7 +38,7 @@ func (d deploys) event() event.Event {
 	subject := fmt.Sprintf("gh/7/dep/%d", d.id)
 	environment := cmp.Or(d.environment, "production")
 	f := pipelines.Deployment{
-		Origin: pipelines.Origin{
+		Origin: event.Origin{
 			Source: "github", Subject: subject, Key: subject + "/" + cmp.Or(d.key, d.status, "end"),
 			Time: minutes(d.at), Observed: minutes(d.at + d.delay),
 		},
@@ -56,7 +56,7 @@ func (d deploys) event() event.Event {
 func commit(n, base int, made float64) event.Event {
 	subject := "gh/7/commit/" + revision(n)
 	return pipelines.Commit{
-		Origin: pipelines.Origin{Source: "github", Subject: subject, Key: subject + "/pushed", Time: minutes(made), Observed: minutes(made)},
+		Origin: event.Origin{Source: "github", Subject: subject, Key: subject + "/pushed", Time: minutes(made), Observed: minutes(made)},
 		Owner:  "acme", Repository: "shop", Revision: revision(n), Base: revision(base), Committed: minutes(made),
 	}.Event()
 }

@@ -71,16 +71,9 @@ func Split(path string) (owner, name string) {
 	return path[:max(i, 0)], path[i+1:]
 }
 
-// Origin is what every fact has: who says so, about what, and when. See the fields of event.Event.
-type Origin struct {
-	Source, Subject, Key string
-	Time, Observed       time.Time
-	Unmapped             string // event.Unmapped
-}
-
 // Run is the state that one attempt of a pipeline run has come to.
 type Run struct {
-	Origin
+	event.Origin
 	Pipeline Pipeline
 	ID       string // the provider's, empty if it has none that is fit to be shown
 	State    State
@@ -107,7 +100,6 @@ func (r Run) Event() event.Event {
 		event.String(event.Trigger, r.Trigger),
 		event.String(event.RefKind, r.RefKind),
 		event.String(event.Revision, r.Revision),
-		event.String(event.Unmapped, r.Unmapped),
 		event.String(event.RunID, r.ID),
 	)
 	if r.Attempt > 0 {
@@ -123,19 +115,7 @@ func (r Run) Event() event.Event {
 	if r.settled {
 		name = event.RunSettled
 	}
-	return r.event(name, r.Start, attrs)
-}
-
-func (o Origin) event(name string, start time.Time, attrs []event.Attr) event.Event {
-	return event.Event{
-		Name: name, Source: o.Source, Subject: o.Subject, Key: o.Key,
-		Start: start, Time: o.Time, Observed: o.Observed, Attrs: event.NewSet(attrs...),
-	}
-}
-
-// originOf reads back what event wrote, without a reading of the monotonic clock, which does not survive in a journal.
-func originOf(e event.Event) Origin {
-	return Origin{e.Source, e.Subject, e.Key, e.Time.Round(0), e.Observed.Round(0), e.Attrs.Text(event.Unmapped)}
+	return r.Origin.Event(name, r.Start, attrs...)
 }
 
 // runOf reads an event back; ok is false if it is not about a pipeline run.
@@ -152,7 +132,7 @@ func runOf(e event.Event) (r Run, ok bool) {
 	default:
 		return Run{}, false
 	}
-	r.Origin = originOf(e)
+	r.Origin = e.Origin()
 	r.Start = e.Start.Round(0)
 	r.Pipeline = Pipeline{e.Attrs.Text(event.RepositoryOwner), e.Attrs.Text(event.Repository), e.Attrs.Text(event.PipelineName)}
 	r.ID = e.Attrs.Text(event.RunID)
@@ -164,9 +144,4 @@ func runOf(e event.Event) (r Run, ok bool) {
 	seconds, has := e.Attrs.Number(event.RunDuration)
 	r.Duration, r.Timed = time.Duration(seconds*float64(time.Second)), has
 	return r, true
-}
-
-// Unused returns the event for an authentic delivery that nothing reads.
-func Unused(source string, observed time.Time) event.Event {
-	return event.Event{Name: event.Unused, Source: source, Time: observed, Observed: observed}
 }

@@ -108,7 +108,7 @@ func (f *runs) settled(now time.Time) (settled []event.Event) {
 
 func (t *tracked) settledEvent(result string, now time.Time) event.Event {
 	return Run{
-		Origin:   Origin{Source: "plimsoll", Subject: t.subject, Key: t.subject + "/settled", Time: now, Observed: t.observed},
+		Origin:   event.Origin{Source: "plimsoll", Subject: t.subject, Key: t.subject + "/settled", Time: now, Observed: t.observed},
 		Pipeline: t.identity, Result: result, settled: true,
 	}.Event()
 }

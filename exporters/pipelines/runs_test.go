@@ -80,7 +80,7 @@ func TestErrorTypes(t *testing.T) {
 	var events []event.Event
 	for i := range 30 {
 		r := pipelines.Run{
-			Origin:   pipelines.Origin{Source: "x", Subject: fmt.Sprint("x/", i), Key: fmt.Sprint("x/", i, "/end"), Time: t0, Observed: t0},
+			Origin:   event.Origin{Source: "x", Subject: fmt.Sprint("x/", i), Key: fmt.Sprint("x/", i, "/end"), Time: t0, Observed: t0},
 			Pipeline: pipelines.Pipeline{Name: "CI"}, State: pipelines.Finished, Result: pipelines.Errored, Error: fmt.Sprint("word", i),
 		}
 		events = append(events, r.Event())
@@ -140,7 +140,7 @@ func TestActive(t *testing.T) {
 func TestBranches(t *testing.T) {
 	run := func(id int, state pipelines.State, kind, trigger string) event.Event {
 		r := pipelines.Run{
-			Origin:   pipelines.Origin{Source: "github", Subject: fmt.Sprint("gh/7/run/", id), Key: fmt.Sprint("gh/7/run/", id, "/", state), Time: t0, Observed: t0},
+			Origin:   event.Origin{Source: "github", Subject: fmt.Sprint("gh/7/run/", id), Key: fmt.Sprint("gh/7/run/", id, "/", state), Time: t0, Observed: t0},
 			Pipeline: pipelines.Pipeline{Name: "CI"}, State: state, RefKind: kind, Trigger: trigger,
 		}
 		if state == pipelines.Finished {

@@ -8,7 +8,7 @@ import (
 
 // Task is the state that one job of a pipeline run has come to.
 type Task struct {
-	Origin
+	event.Origin
 	Pipeline Pipeline
 	RunID    string // as Run.ID
 	Attempt  int64  // of the run, 0 if the source does not count
@@ -36,7 +36,6 @@ func (t Task) Event() event.Event {
 		event.String(event.ResultRaw, t.Raw),
 		event.String(event.ErrorType, t.Error),
 		event.String(event.RunnerPool, t.Pool),
-		event.String(event.Unmapped, t.Unmapped),
 	)
 	if t.Attempt > 0 {
 		attrs = append(attrs, event.Int(event.RunAttempt, t.Attempt))
@@ -51,7 +50,7 @@ func (t Task) Event() event.Event {
 		attrs = append(attrs, event.Float(event.RunDuration, t.Duration.Seconds()))
 	}
 	name := [...]string{event.TaskQueued, event.TaskStarted, event.TaskFinished}[t.State]
-	return t.event(name, t.Start, attrs)
+	return t.Origin.Event(name, t.Start, attrs...)
 }
 
 // taskOf reads back what Event wrote, as far as it is counted; ok is false if the event is not about a task.
@@ -66,7 +65,7 @@ func taskOf(e event.Event) (t Task, ok bool) {
 	default:
 		return Task{}, false
 	}
-	t.Origin = originOf(e)
+	t.Origin = e.Origin()
 	t.Waiting = e.Attrs.True(event.Waiting)
 	t.Pool = e.Attrs.Text(event.RunnerPool)
 	seconds, has := e.Attrs.Number(event.QueueDuration)
@@ -76,7 +75,7 @@ func taskOf(e event.Event) (t Task, ok bool) {
 
 // Step is one finished step of a task, for traces; no metric counts it.
 type Step struct {
-	Origin
+	event.Origin
 	Pipeline       Pipeline
 	RunID, TaskID  string
 	Attempt        int64
@@ -94,7 +93,6 @@ func (s Step) Event() event.Event {
 		event.String(event.TaskName, s.TaskName),
 		event.String(event.StepName, s.Name),
 		event.String(event.TaskResult, s.Result),
-		event.String(event.Unmapped, s.Unmapped),
 	)
 	if s.Attempt > 0 {
 		attrs = append(attrs, event.Int(event.RunAttempt, s.Attempt))
@@ -102,5 +100,5 @@ func (s Step) Event() event.Event {
 	if s.Number > 0 {
 		attrs = append(attrs, event.Int(event.StepNumber, s.Number))
 	}
-	return s.event(event.StepFinished, s.Start, attrs)
+	return s.Origin.Event(event.StepFinished, s.Start, attrs...)
 }

@@ -24,7 +24,7 @@ type job struct {
 
 func (j job) event() event.Event {
 	t := pipelines.Task{
-		Origin: pipelines.Origin{
+		Origin: event.Origin{
 			Source: "github", Subject: fmt.Sprintf("gh/7/job/%d", j.id), Time: minutes(j.at), Observed: minutes(j.at),
 		},
 		Pipeline: pipelines.Pipeline{Owner: "acme", Repository: "shop", Name: "CI"},
@@ -138,7 +138,7 @@ func TestTaskBounds(t *testing.T) {
 func TestSteps(t *testing.T) {
 	j := &journal{}
 	c := opened(t, j, pipelines.Options{})
-	step := pipelines.Step{Origin: pipelines.Origin{Source: "github", Subject: "gh/7/job/1", Key: "gh/7/job/1/step/1", Time: t0, Observed: t0}, Name: "build"}
+	step := pipelines.Step{Origin: event.Origin{Source: "github", Subject: "gh/7/job/1", Key: "gh/7/job/1/step/1", Time: t0, Observed: t0}, Name: "build"}
 	calls := j.calls
 	if err := c.Add(step.Event()); err != nil || j.calls != calls {
 		t.Errorf("a step alone: %v, %d calls of Append", err, j.calls-calls)

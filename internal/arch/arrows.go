@@ -47,12 +47,13 @@ var arrows = []arrow{
 
 	// Telemetry sources: they know nothing of SLOs.
 	{"exporters/ledger", []string{"exporters/event"}},
+	{"exporters/source", []string{"exporters/event"}},
 	{"exporters/metric", []string{"exporters/event"}},
 	{"exporters/counters", []string{"exporters/event", "exporters/metric"}},
 	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger"}},
-	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/pipelines"}},
+	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/source", "exporters/pipelines"}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
-	{"exporters/...", []string{"exporters/event", "exporters/metric", "exporters/counters"}},
+	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
 	// Execution.
 	{"internal/store/...", []string{"internal/store/...", "internal/promql"}},

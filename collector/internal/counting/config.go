@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
 // Config is what every component that counts events lets the user decide.
@@ -69,4 +72,11 @@ func (c Config) Validate() error {
 		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
 	}
 	return errors.Join(errs...)
+}
+
+// domains returns what is counted, new.
+func (cfg Config) domains() []counters.Domain {
+	return []counters.Domain{
+		pipelines.New(pipelines.Options{Settle: cfg.Settle, MaxSeries: cfg.Limits.Series, MaxRuns: cfg.Limits.Runs}),
+	}
 }

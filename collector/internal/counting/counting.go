@@ -17,7 +17,6 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
 // Counting is safe for concurrent use between Open and Shutdown.
@@ -47,9 +46,8 @@ func New(
 
 // Open takes up the counters where they were left, in memory or as the ledger has them.
 func (c *Counting) Open() error {
-	options := pipelines.Options{Settle: c.cfg.Settle, MaxSeries: c.cfg.Limits.Series, MaxRuns: c.cfg.Limits.Runs}
 	if c.cfg.Storage.Directory == "" {
-		c.counters = counters.New(c.now(), pipelines.New(options))
+		c.counters = counters.New(c.now(), c.cfg.domains()...)
 		return nil
 	}
 	var err error
@@ -60,7 +58,7 @@ func (c *Counting) Open() error {
 		c.set.Logger.Warn("the ledger ended in a record that was not acknowledged, it is cut off",
 			zap.String("file", cut.File), zap.Int64("offset", cut.Offset), zap.Int64("bytes", cut.Bytes))
 	}
-	if c.counters, err = counters.Open(c.ledger, c.now(), pipelines.New(options)); err != nil {
+	if c.counters, err = counters.Open(c.ledger, c.now(), c.cfg.domains()...); err != nil {
 		return errors.Join(err, c.Close())
 	}
 	return nil

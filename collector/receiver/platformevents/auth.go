@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // guard tells whether a delivery is from whom it should be. What it needs is looked at as early as possible: a bearer
@@ -24,7 +24,7 @@ type guard struct {
 }
 
 // newGuard makes the guard of a source. It fails if the source's token file can not be read.
-func newGuard(source SourceConfig, kind sources.Kind, now func() time.Time, log *zap.Logger) (guard, error) {
+func newGuard(source SourceConfig, kind source.Kind, now func() time.Time, log *zap.Logger) (guard, error) {
 	switch {
 	case len(source.Secrets) > 0:
 		secrets := make([]string, len(source.Secrets))

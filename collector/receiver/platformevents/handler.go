@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // retryAfter is how many seconds a sender that is refused for now should wait.
@@ -44,7 +44,7 @@ func (r *eventsReceiver) mux() (*http.ServeMux, error) {
 type door struct {
 	receiver *eventsReceiver
 	source   SourceConfig
-	kind     sources.Kind
+	kind     source.Kind
 	guard    guard
 	hands    chan struct{} // one element for each delivery in hand
 	pace     *rate.Limiter // of authentic deliveries, so that others can not use it up

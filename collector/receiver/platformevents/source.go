@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // MinSecret is the least number of bytes of a webhook secret or a bearer token.
@@ -16,7 +17,7 @@ const MinSecret = 16
 // SourceConfig is one system that delivers events. Exactly one of Secrets, BearerToken, BearerTokenFile,
 // ClientCertificate and InsecureNoAuth says how it is known to be the one.
 type SourceConfig struct {
-	// Kind is the format, and how it is signed: one of sources.Kinds, or "json" for what Mapping says. By default it is
+	// Kind is the format, and how it is signed: one of those in docs/sources.md, or "json" for what Mapping says. By default it is
 	// the source's name.
 	Kind string `mapstructure:"kind"`
 
@@ -100,29 +101,32 @@ func (c *Config) source(name string) SourceConfig {
 // mapped is the kind of deliveries that a mapping reads.
 const mapped = "json"
 
+// kinds returns every kind of system that the receiver can read, sorted by name.
+func kinds() []source.Kind { return sources.Kinds() }
+
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
-func (s SourceConfig) kind() (sources.Kind, error) {
+func (s SourceConfig) kind() (source.Kind, error) {
 	if s.Kind == mapped && s.Mapping != nil {
 		decode, err := s.Mapping.Decoder()
 		if err != nil {
-			return sources.Kind{}, err
+			return source.Kind{}, err
 		}
-		return sources.Kind{Name: s.Mapping.Source, Decode: decode}, nil
+		return source.Kind{Name: s.Mapping.Source, Decode: decode}, nil
 	}
 	if s.Kind == mapped {
-		return sources.Kind{}, errors.New("mapping: want one for kind json, have none")
+		return source.Kind{}, errors.New("mapping: want one for kind json, have none")
 	}
 	if s.Mapping != nil {
-		return sources.Kind{}, fmt.Errorf("mapping: want kind json with a mapping, have %q", s.Kind)
+		return source.Kind{}, fmt.Errorf("mapping: want kind json with a mapping, have %q", s.Kind)
 	}
 	names := []string{mapped}
-	for _, kind := range sources.Kinds() {
+	for _, kind := range kinds() {
 		if kind.Name == s.Kind {
 			return kind, nil
 		}
 		names = append(names, kind.Name)
 	}
-	return sources.Kind{}, fmt.Errorf("kind: want one of %s, have %q", strings.Join(names, ", "), s.Kind)
+	return source.Kind{}, fmt.Errorf("kind: want one of %s, have %q", strings.Join(names, ", "), s.Kind)
 }
 
 // validate reports everything that is wrong with the source. It never quotes a secret.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // argoSync is one synchronisation of an application, as the notification template of docs/sources.md writes it.
@@ -25,8 +26,8 @@ type argoSync struct {
 	Phase       string          `json:"phase"`
 	Health      string          `json:"health"`
 	DryRun      bool            `json:"dryRun"`
-	Started     stamp           `json:"startedAt"`
-	Finished    stamp           `json:"finishedAt"`
+	Started     source.Stamp    `json:"startedAt"`
+	Finished    source.Stamp    `json:"finishedAt"`
 	Destination argoDestination `json:"destination"`
 }
 
@@ -63,9 +64,9 @@ type argoSource struct {
 }
 
 type argoOperation struct {
-	Phase     string `json:"phase"`
-	Started   stamp  `json:"startedAt"`
-	Finished  stamp  `json:"finishedAt"`
+	Phase     string       `json:"phase"`
+	Started   source.Stamp `json:"startedAt"`
+	Finished  source.Stamp `json:"finishedAt"`
 	Operation struct {
 		Sync struct {
 			DryRun bool `json:"dryRun"`
@@ -78,13 +79,13 @@ type argoOperation struct {
 }
 
 type argoHistory struct {
-	Revision  string   `json:"revision"`
-	Revisions []string `json:"revisions"`
-	Started   stamp    `json:"deployStartedAt"`
-	Deployed  stamp    `json:"deployedAt"`
+	Revision  string       `json:"revision"`
+	Revisions []string     `json:"revisions"`
+	Started   source.Stamp `json:"deployStartedAt"`
+	Deployed  source.Stamp `json:"deployedAt"`
 }
 
-// ArgoCD returns the events of one notification, as Decoder says: a body made by the template in docs/sources.md, or a
+// ArgoCD returns the events of one notification, as source.Decoder says: a body made by the template in docs/sources.md, or a
 // whole Application, which also gives the syncs of its history. A sync is a deployment. It has succeeded when all is
 // applied and healthy, failed when it could not be applied or made the application degraded, and goes on until then.
 // The revision is that of the repository the application is defined in.
@@ -93,7 +94,7 @@ func ArgoCD(_ http.Header, body []byte, observed time.Time) ([]event.Event, erro
 		argoSync
 		Metadata json.RawMessage `json:"metadata"` // of a Kubernetes resource
 	}
-	exact, err := unmarshal(body, &form)
+	exact, err := source.Unmarshal(body, &form)
 	if err != nil {
 		return nil, fmt.Errorf("decode argocd notification: %w", err)
 	}
@@ -107,7 +108,7 @@ func ArgoCD(_ http.Header, body []byte, observed time.Time) ([]event.Event, erro
 // the same event.Key as a notification. Of the syncs in the history only the last is known to have become healthy.
 func ArgoCDApplication(record []byte, observed time.Time) ([]event.Event, error) {
 	var app argoApplication
-	exact, err := unmarshal(record, &app)
+	exact, err := source.Unmarshal(record, &app)
 	if err != nil {
 		return nil, fmt.Errorf("decode argocd application: %w", err)
 	}
@@ -125,7 +126,7 @@ func ArgoCDApplication(record []byte, observed time.Time) ([]event.Event, error)
 			events = append(events, decoded...)
 		}
 	}
-	var last stamp
+	var last source.Stamp
 	if op := app.Status.Operation; op != nil {
 		last = op.Started
 	}
@@ -151,7 +152,7 @@ func ArgoCDApplication(record []byte, observed time.Time) ([]event.Event, error)
 	case app.Metadata.Name == "":
 		return nil, errors.New("decode argocd application: no name")
 	}
-	return []event.Event{pipelines.Unused("argocd", observed)}, nil
+	return []event.Event{event.NewUnused("argocd", observed)}, nil
 }
 
 func firstRevision(one string, many []string) string {
@@ -163,18 +164,18 @@ func (s argoSync) events(exact bool, observed time.Time) ([]event.Event, error) 
 		return nil, errors.New("decode argocd notification: no app or startedAt")
 	}
 	if s.DryRun {
-		return []event.Event{pipelines.Unused("argocd", observed)}, nil
+		return []event.Event{event.NewUnused("argocd", observed)}, nil
 	}
-	d := pipelines.Deployment{Service: event.Clean(s.App), Revision: commitID(s.Revision), Start: began(s.Started.Time, observed)}
+	d := pipelines.Deployment{Service: event.Clean(s.App), Revision: commitID(s.Revision), Start: source.Began(s.Started.Time, observed)}
 	s.setState(&d)
 	at := s.Started.Time
 	if d.State == pipelines.Finished {
 		at = cmp.Or(s.Finished.Time, at)
 	}
 	unmapped := d.Unmapped
-	app := ident(cmp.Or(s.UID, s.Namespace+"/"+s.App))
-	d.Origin = origin("argocd", fmt.Sprintf("ac/%s/sync/%s", app, s.Started.Format(time.RFC3339)), d.State.String(), at, observed)
-	d.Unmapped = cmp.Or(d.Unmapped, unmapped, inexact(exact))
+	app := source.Ident(cmp.Or(s.UID, s.Namespace+"/"+s.App))
+	d.Origin = event.NewOrigin("argocd", fmt.Sprintf("ac/%s/sync/%s", app, s.Started.Format(time.RFC3339)), d.State.String(), at, observed)
+	d.Unmapped = cmp.Or(d.Unmapped, unmapped, source.Inexact(exact))
 	d.Owner, d.Repository = repositoryOf(s.Repository)
 	d.Environment = event.Clean(cmp.Or(s.Environment, s.Destination.Namespace))
 	d.Tier = tierByName(s.Environment, s.Project, s.Destination.Name, s.Destination.Namespace, s.App)

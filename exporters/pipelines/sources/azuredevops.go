@@ -10,21 +10,22 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // azureBuild is the part that is read of the resource of build.complete.
 type azureBuild struct {
-	ID         int64     `json:"id"`
-	Status     string    `json:"status"`
-	Result     string    `json:"result"`
-	Reason     string    `json:"reason"`
-	Started    stamp     `json:"startTime"`
-	Finished   stamp     `json:"finishTime"`
-	Definition azureName `json:"definition"`
-	Project    azureName `json:"project"`
-	Repository azureName `json:"repository"`
-	Branch     string    `json:"sourceBranch"`
-	Version    string    `json:"sourceVersion"`
+	ID         int64        `json:"id"`
+	Status     string       `json:"status"`
+	Result     string       `json:"result"`
+	Reason     string       `json:"reason"`
+	Started    source.Stamp `json:"startTime"`
+	Finished   source.Stamp `json:"finishTime"`
+	Definition azureName    `json:"definition"`
+	Project    azureName    `json:"project"`
+	Repository azureName    `json:"repository"`
+	Branch     string       `json:"sourceBranch"`
+	Version    string       `json:"sourceVersion"`
 }
 
 type azureName struct {
@@ -36,23 +37,23 @@ type azureName struct {
 type azureState struct {
 	ProjectID string `json:"projectId"`
 	Run       struct {
-		ID       int64  `json:"id"`
-		State    string `json:"state"`
-		Result   string `json:"result"`
-		Created  stamp  `json:"createdDate"`
-		Finished stamp  `json:"finishedDate"`
+		ID       int64        `json:"id"`
+		State    string       `json:"state"`
+		Result   string       `json:"result"`
+		Created  source.Stamp `json:"createdDate"`
+		Finished source.Stamp `json:"finishedDate"`
 	} `json:"run"`
 	Pipeline azureName `json:"pipeline"`
 }
 
-// AzureDevOps returns the events of one service hook, as Decoder says: build.complete and the change of a run's state
+// AzureDevOps returns the events of one service hook, as source.Decoder says: build.complete and the change of a run's state
 // give a run, everything else one event.Unused. Both count the same run by the same number. Stages that are run again
 // keep it; a second end at another second is taken for a new attempt.
 func AzureDevOps(_ http.Header, body []byte, observed time.Time) ([]event.Event, error) {
 	var kind struct {
 		Type string `json:"eventType"`
 	}
-	if _, err := unmarshal(body, &kind); err != nil || kind.Type == "" {
+	if _, err := source.Unmarshal(body, &kind); err != nil || kind.Type == "" {
 		return nil, errors.New("decode azure devops service hook: not a JSON object with an eventType")
 	}
 	var r pipelines.Run
@@ -63,7 +64,7 @@ func AzureDevOps(_ http.Header, body []byte, observed time.Time) ([]event.Event,
 	case "ms.vss-pipelines.run-state-changed-event":
 		r, err = azureChanged(body, observed)
 	default:
-		return []event.Event{pipelines.Unused("azuredevops", observed)}, nil
+		return []event.Event{event.NewUnused("azuredevops", observed)}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decode azure devops service hook: %w", err)
@@ -75,7 +76,7 @@ func azureComplete(body []byte, observed time.Time) (r pipelines.Run, err error)
 	var hook struct {
 		Resource azureBuild `json:"resource"`
 	}
-	exact, err := unmarshal(body, &hook)
+	exact, err := source.Unmarshal(body, &hook)
 	if err != nil {
 		return r, err
 	}
@@ -96,7 +97,7 @@ func azureChanged(body []byte, observed time.Time) (r pipelines.Run, err error) 
 	var hook struct {
 		Resource azureState `json:"resource"`
 	}
-	exact, err := unmarshal(body, &hook)
+	exact, err := source.Unmarshal(body, &hook)
 	if err != nil {
 		return r, err
 	}
@@ -123,9 +124,9 @@ func azureRun(r *pipelines.Run, project string, id int64, at time.Time, exact bo
 	}
 	at = at.Truncate(time.Second)
 	unmapped := r.Unmapped
-	r.Origin = origin("azuredevops", fmt.Sprintf("az/%s/run/%d", ident(project), id), fmt.Sprintf("%s/%v", at.Format(time.RFC3339), r.State), at, observed)
+	r.Origin = event.NewOrigin("azuredevops", fmt.Sprintf("az/%s/run/%d", source.Ident(project), id), fmt.Sprintf("%s/%v", at.Format(time.RFC3339), r.State), at, observed)
 	r.ID = number(id)
-	r.Unmapped = cmp.Or(r.Unmapped, unmapped, inexact(exact))
+	r.Unmapped = cmp.Or(r.Unmapped, unmapped, source.Inexact(exact))
 	return nil
 }
 

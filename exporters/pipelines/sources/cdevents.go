@@ -11,6 +11,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // cdEvent is the part that is read of a CDEvent. A field that only some types have is empty for the others.
@@ -19,7 +20,7 @@ type cdEvent struct {
 		ID        string `json:"id"`
 		Source    string `json:"source"`
 		Type      string `json:"type"`
-		Timestamp stamp  `json:"timestamp"`
+		Timestamp source.Stamp  `json:"timestamp"`
 	} `json:"context"`
 	Subject struct {
 		ID      string    `json:"id"`
@@ -54,9 +55,9 @@ type cdReference struct {
 // Everything else is event.Unused, also the single tests, of which there are very many. A thing is identified by its
 // source and id; a repeated event by its own id, which CloudEvents requires to be kept.
 func CDEvents(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {
-	return eachCloudEvent("cdevents", header, body, observed, func(ce cloudEvent) ([]event.Event, error) {
+	return source.EachCloudEvent("cdevents", header, body, observed, func(ce source.CloudEvent) ([]event.Event, error) {
 		var e cdEvent
-		exact, err := unmarshal(ce.Data, &e)
+		exact, err := source.Unmarshal(ce.Data, &e)
 		if err != nil {
 			return nil, err
 		}
@@ -88,9 +89,9 @@ func (e cdEvent) events(exact bool, observed time.Time) ([]event.Event, error) {
 	}
 	subject, predicate := e.kind()
 	var fact interface{ Event() event.Event }
-	origin := func(s pipelines.State) (o pipelines.Origin) {
+	origin := func(s pipelines.State) (o event.Origin) {
 		o = e.origin(subject, s, observed)
-		o.Unmapped = cmp.Or(o.Unmapped, inexact(exact))
+		o.Unmapped = cmp.Or(o.Unmapped, source.Inexact(exact))
 		return o
 	}
 	switch subject {
@@ -133,16 +134,16 @@ func cdState(predicate string) (s pipelines.State, known bool) {
 }
 
 // origin identifies what happened. The times a service was deployed are different things, the states of a run are not.
-func (e cdEvent) origin(kind string, s pipelines.State, observed time.Time) pipelines.Origin {
-	subject := fmt.Sprintf("ce/%s/%s/%s", ident(cmp.Or(e.Subject.Source, e.Context.Source)), kind, ident(e.Subject.ID))
+func (e cdEvent) origin(kind string, s pipelines.State, observed time.Time) event.Origin {
+	subject := fmt.Sprintf("ce/%s/%s/%s", source.Ident(cmp.Or(e.Subject.Source, e.Context.Source)), kind, source.Ident(e.Subject.ID))
 	if kind == "service" {
-		subject += "/" + ident(e.Context.ID)
+		subject += "/" + source.Ident(e.Context.ID)
 	}
-	return origin("cdevents", subject, ident(e.Context.ID)+"/"+s.String(), e.Context.Timestamp.Time, observed)
+	return event.NewOrigin("cdevents", subject, source.Ident(e.Context.ID)+"/"+s.String(), e.Context.Timestamp.Time, observed)
 }
 
 // run returns a run or a task.
-func (e cdEvent) run(kind string, s pipelines.State, o pipelines.Origin) interface{ Event() event.Event } {
+func (e cdEvent) run(kind string, s pipelines.State, o event.Origin) interface{ Event() event.Event } {
 	content := e.Subject.Content
 	result, raw := "", ""
 	if s == pipelines.Finished && kind != "build" { // a build has no outcome
@@ -177,7 +178,7 @@ func cdResult(outcome string) (result, raw, unmapped string) {
 	return "", "unknown", "conclusion"
 }
 
-func (e cdEvent) deployment(predicate string, o pipelines.Origin) pipelines.Deployment {
+func (e cdEvent) deployment(predicate string, o event.Origin) pipelines.Deployment {
 	content := e.Subject.Content
 	d := pipelines.Deployment{
 		Origin: o, Service: event.Clean(e.Subject.ID), ID: event.Clean(e.Context.ID),
@@ -189,7 +190,7 @@ func (e cdEvent) deployment(predicate string, o pipelines.Origin) pipelines.Depl
 	return d
 }
 
-func (e cdEvent) commit(o pipelines.Origin) pipelines.Commit {
+func (e cdEvent) commit(o event.Origin) pipelines.Commit {
 	c := pipelines.Commit{Origin: o, Committed: o.Time, Revision: cmp.Or(commitID(e.Subject.Content.Revision), commitID(e.Subject.ID))}
 	c.Owner, c.Repository = pipelines.Split(strings.Trim(cmp.Or(e.Subject.Content.Repository.ID, e.Subject.Content.Repository.Name), "/"))
 	return c

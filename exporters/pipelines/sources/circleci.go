@@ -10,34 +10,35 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // circleWorkflow is the part that is read of a workflow, in a webhook and in the REST API.
 type circleWorkflow struct {
-	ID         string `json:"id"`
-	Name       string `json:"name"`
-	Status     string `json:"status"`
-	PipelineID string `json:"pipeline_id"`  // REST only
-	Slug       string `json:"project_slug"` // REST only
-	Created    stamp  `json:"created_at"`
-	Stopped    stamp  `json:"stopped_at"`
+	ID         string       `json:"id"`
+	Name       string       `json:"name"`
+	Status     string       `json:"status"`
+	PipelineID string       `json:"pipeline_id"`  // REST only
+	Slug       string       `json:"project_slug"` // REST only
+	Created    source.Stamp `json:"created_at"`
+	Stopped    source.Stamp `json:"stopped_at"`
 }
 
 // circleJob is the part that is read of a job, in a webhook and in the REST API.
 type circleJob struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Status  string `json:"status"`
-	Slug    string `json:"project_slug"` // REST only
-	Created stamp  `json:"created_at"`
-	Started stamp  `json:"started_at"`
-	Stopped stamp  `json:"stopped_at"`
+	ID      string       `json:"id"`
+	Name    string       `json:"name"`
+	Status  string       `json:"status"`
+	Slug    string       `json:"project_slug"` // REST only
+	Created source.Stamp `json:"created_at"`
+	Started source.Stamp `json:"started_at"`
+	Stopped source.Stamp `json:"stopped_at"`
 }
 
 // circleDelivery is a webhook.
 type circleDelivery struct {
 	Type     string         `json:"type"`
-	Happened stamp          `json:"happened_at"`
+	Happened source.Stamp   `json:"happened_at"`
 	Workflow circleWorkflow `json:"workflow"`
 	Job      circleJob      `json:"job"`
 	Project  struct {
@@ -60,12 +61,12 @@ type circleDelivery struct {
 	} `json:"pipeline"`
 }
 
-// CircleCI returns the events of one webhook delivery, as Decoder says: workflow-completed gives a run, job-completed a
+// CircleCI returns the events of one webhook delivery, as source.Decoder says: workflow-completed gives a run, job-completed a
 // task, everything else one event.Unused. A workflow that is run again is a new one with the same pipeline and name; it
 // is another attempt of the same run here, told apart by when it was created.
 func CircleCI(_ http.Header, body []byte, observed time.Time) ([]event.Event, error) {
 	var d circleDelivery
-	exact, err := unmarshal(body, &d)
+	exact, err := source.Unmarshal(body, &d)
 	if err != nil {
 		return nil, fmt.Errorf("decode circleci delivery: %w", err)
 	}
@@ -95,14 +96,14 @@ func CircleCI(_ http.Header, body []byte, observed time.Time) ([]event.Event, er
 	case "":
 		return nil, errors.New("decode circleci delivery: no type")
 	}
-	return []event.Event{pipelines.Unused("circleci", observed)}, nil
+	return []event.Event{event.NewUnused("circleci", observed)}, nil
 }
 
 // CircleCIWorkflow returns the event of one workflow of CircleCI's REST API (GET /pipeline/{id}/workflow). The same state
 // gives the same event.Key as its webhook.
 func CircleCIWorkflow(record []byte, observed time.Time) ([]event.Event, error) {
 	var w circleWorkflow
-	exact, err := unmarshal(record, &w)
+	exact, err := source.Unmarshal(record, &w)
 	if err != nil {
 		return nil, fmt.Errorf("decode circleci workflow: %w", err)
 	}
@@ -118,7 +119,7 @@ func CircleCIWorkflow(record []byte, observed time.Time) ([]event.Event, error) 
 // workflow.
 func CircleCIJob(record []byte, observed time.Time) ([]event.Event, error) {
 	var j circleJob
-	exact, err := unmarshal(record, &j)
+	exact, err := source.Unmarshal(record, &j)
 	if err != nil {
 		return nil, fmt.Errorf("decode circleci job: %w", err)
 	}
@@ -151,10 +152,10 @@ func (w circleWorkflow) run(exact bool, observed time.Time) (r pipelines.Run, er
 	if state == pipelines.Finished && !stopped.IsZero() {
 		at = stopped
 	}
-	subject := fmt.Sprintf("cc/%s/%s", ident(w.PipelineID), ident(w.Name))
+	subject := fmt.Sprintf("cc/%s/%s", source.Ident(w.PipelineID), source.Ident(w.Name))
 	r = pipelines.Run{
-		Origin: origin("circleci", subject, ident(w.ID)+"/"+state.String(), at, observed),
-		ID:     event.Clean(w.ID), State: state, Result: result, Start: began(created, observed), Waiting: event.Word(w.Status) == "on_hold",
+		Origin: event.NewOrigin("circleci", subject, source.Ident(w.ID)+"/"+state.String(), at, observed),
+		ID:     event.Clean(w.ID), State: state, Result: result, Start: source.Began(created, observed), Waiting: event.Word(w.Status) == "on_hold",
 	}
 	r.Pipeline.Name = event.Clean(w.Name)
 	if unmapped == "conclusion" {
@@ -163,7 +164,7 @@ func (w circleWorkflow) run(exact bool, observed time.Time) (r pipelines.Run, er
 	if state == pipelines.Finished {
 		r.Duration, r.Timed = between(created, stopped)
 	}
-	r.Unmapped = cmp.Or(r.Unmapped, unmapped, inexact(exact))
+	r.Unmapped = cmp.Or(r.Unmapped, unmapped, source.Inexact(exact))
 	return r, nil
 }
 
@@ -177,8 +178,8 @@ func (j circleJob) task(exact bool, observed time.Time) (t pipelines.Task, err e
 		at = cmp.Or(j.Stopped.Time, at)
 	}
 	t = pipelines.Task{
-		Origin: origin("circleci", "cc/job/"+ident(j.ID), state.String(), at.Truncate(time.Second), observed),
-		ID:     event.Clean(j.ID), Name: event.Clean(j.Name), State: state, Result: result, Start: began(j.Started.Truncate(time.Second), observed),
+		Origin: event.NewOrigin("circleci", "cc/job/"+source.Ident(j.ID), state.String(), at.Truncate(time.Second), observed),
+		ID:     event.Clean(j.ID), Name: event.Clean(j.Name), State: state, Result: result, Start: source.Began(j.Started.Truncate(time.Second), observed),
 	}
 	if word := event.Word(j.Status); result != "" && result != pipelines.Success && word != "failed" {
 		t.Error = word
@@ -189,12 +190,12 @@ func (j circleJob) task(exact bool, observed time.Time) (t pipelines.Task, err e
 	if unmapped == "conclusion" {
 		t.Raw = "unknown"
 	}
-	t.Unmapped = cmp.Or(t.Unmapped, unmapped, inexact(exact))
+	t.Unmapped = cmp.Or(t.Unmapped, unmapped, source.Inexact(exact))
 	return t, nil
 }
 
 // circleStatus maps the status of a workflow or a job that stopped then, if it did. Source: CircleCI API v2.
-func circleStatus(status string, stopped stamp) (s pipelines.State, result, unmapped string) {
+func circleStatus(status string, stopped source.Stamp) (s pipelines.State, result, unmapped string) {
 	switch event.Word(status) {
 	case "queued", "not_running", "on_hold", "blocked":
 		return pipelines.Pending, "", ""

@@ -13,6 +13,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // story is what a system tells of one run, in the order in which it happens, and what must be counted of it.
@@ -108,7 +109,7 @@ func TestCountedOnce(t *testing.T) {
 
 // TestTriggersAndRefs: what started a run, and on what kind of ref, in the words of each system.
 func TestTriggersAndRefs(t *testing.T) {
-	f := func(decode sources.Decoder, file string, values map[string]any, want ...any) {
+	f := func(decode source.Decoder, file string, values map[string]any, want ...any) {
 		t.Helper()
 		e := hook(t, decode, file, values)[0]
 		if diff := cmp.Diff(want, pick(e, event.Trigger, event.RefKind)); diff != "" {

@@ -1,8 +1,6 @@
 package sources_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha1"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -197,38 +195,6 @@ func TestDecodeErrors(t *testing.T) {
 	events, err := sources.History([]byte("id,data\n1,{}\n2\n"), observed, sources.GitLabPipeline)
 	if err != nil || len(events) != 2 || events[0].Name != event.Unused || events[1].Name != event.Unused {
 		t.Errorf("unreadable rows: %v, %v, want two unused events", events, err)
-	}
-}
-
-func TestSignedByGitHub(t *testing.T) {
-	var vectors []struct{ Header, Secret, Body, Signature string }
-	if err := json.Unmarshal(exportertest.Read(t, "testdata/signatures.json"), &vectors); err != nil || len(vectors) == 0 {
-		t.Fatalf("no vectors: %v", err)
-	}
-	for _, v := range vectors {
-		f := func(want bool, header, signature, body string, secrets ...string) {
-			t.Helper()
-			if got := sources.SignedByGitHub(secrets, http.Header{header: {signature}}, []byte(body)); got != want {
-				t.Errorf("%s %q over %q with %q: %v, want %v", header, signature, body, secrets, got, want)
-			}
-		}
-		f(true, v.Header, v.Signature, v.Body, v.Secret)
-		f(true, v.Header, v.Signature, v.Body, "the new secret, not yet used", v.Secret)
-		f(false, v.Header, v.Signature, v.Body)
-		f(false, v.Header, v.Signature, v.Body, "")
-		f(false, v.Header, v.Signature, v.Body, "another secret, long enough")
-		f(false, v.Header, v.Signature, v.Body+" ", v.Secret)
-		f(false, v.Header, v.Signature[:len(v.Signature)-1], v.Body, v.Secret)
-		f(false, v.Header, v.Signature[:len(v.Signature)-2], v.Body, v.Secret)
-		f(false, v.Header, v.Signature+"00", v.Body, v.Secret)
-		f(false, v.Header, strings.TrimPrefix(v.Signature, "sha256="), v.Body, v.Secret)
-		f(false, v.Header, "sha256=", v.Body, v.Secret)
-		f(false, v.Header, "", v.Body, v.Secret)
-		f(false, "X-Hub-Signature", v.Signature, v.Body, v.Secret)
-		mac := hmac.New(sha1.New, []byte(v.Secret))
-		mac.Write([]byte(v.Body))
-		f(false, "X-Hub-Signature", fmt.Sprintf("sha1=%x", mac.Sum(nil)), v.Body, v.Secret)
-		f(false, v.Header, fmt.Sprintf("sha1=%x", mac.Sum(nil)), v.Body, v.Secret)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 func page(t *testing.T) string {
@@ -57,7 +58,7 @@ func meaning(e event.Event) string {
 
 // TestTableOfStatuses decodes every row of the page's table.
 func TestTableOfStatuses(t *testing.T) {
-	kinds := map[string]sources.Kind{}
+	kinds := map[string]source.Kind{}
 	for _, kind := range sources.Kinds() {
 		kinds[kind.Name] = kind
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // fixture is a delivery or a record of testdata.
@@ -21,7 +22,7 @@ type fixture struct {
 	name   string
 	header http.Header
 	body   []byte
-	decode sources.Decoder
+	decode source.Decoder
 }
 
 func (f fixture) events(t testing.TB) []event.Event {
@@ -34,7 +35,7 @@ func (f fixture) events(t testing.TB) []event.Event {
 }
 
 // record makes a decoder of one for records, which have no header.
-func record(decode func([]byte, time.Time) ([]event.Event, error)) sources.Decoder {
+func record(decode func([]byte, time.Time) ([]event.Event, error)) source.Decoder {
 	return func(_ http.Header, body []byte, observed time.Time) ([]event.Event, error) {
 		return decode(body, observed)
 	}
@@ -55,7 +56,7 @@ var histories = map[string]func([]byte, time.Time) ([]event.Event, error){
 }
 
 // deliveries returns the webhook bodies of one kind of system.
-func deliveries(t testing.TB, kind sources.Kind) []fixture {
+func deliveries(t testing.TB, kind source.Kind) []fixture {
 	t.Helper()
 	files, err := filepath.Glob("testdata/" + kind.Name + "/*.json")
 	if err != nil || len(files) == 0 {

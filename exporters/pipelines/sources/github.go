@@ -13,6 +13,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // githubRun is the part that is read of a workflow run, in a webhook and in the REST API alike.
@@ -26,9 +27,9 @@ type githubRun struct {
 	Attempt    int64            `json:"run_attempt"`
 	HeadBranch string           `json:"head_branch"`
 	HeadSHA    string           `json:"head_sha"`
-	Created    stamp            `json:"created_at"`
-	Started    stamp            `json:"run_started_at"`
-	Updated    stamp            `json:"updated_at"`
+	Created    source.Stamp     `json:"created_at"`
+	Started    source.Stamp     `json:"run_started_at"`
+	Updated    source.Stamp     `json:"updated_at"`
 	Repository GitHubRepository `json:"repository"`
 }
 
@@ -61,7 +62,7 @@ func GitHub(header http.Header, body []byte, observed time.Time) ([]event.Event,
 		"push": githubPushDelivery,
 	}[kind]
 	if !used {
-		return []event.Event{pipelines.Unused("github", observed)}, nil
+		return []event.Event{event.NewUnused("github", observed)}, nil
 	}
 	payload, err := githubPayload(header, body)
 	if err != nil {
@@ -79,7 +80,7 @@ func githubRunDelivery(payload []byte, observed time.Time) ([]event.Event, error
 		Run        *githubRun       `json:"workflow_run"`
 		Repository GitHubRepository `json:"repository"`
 	}
-	exact, err := unmarshal(payload, &delivery)
+	exact, err := source.Unmarshal(payload, &delivery)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +101,7 @@ func GitHubRun(record []byte, observed time.Time) ([]event.Event, error) {
 // GitHubRunIn is GitHubRun for a repository of which more is known than the record says.
 func GitHubRunIn(repository GitHubRepository, record []byte, observed time.Time) ([]event.Event, error) {
 	var run githubRun
-	exact, err := unmarshal(record, &run)
+	exact, err := source.Unmarshal(record, &run)
 	if err != nil {
 		return nil, fmt.Errorf("decode github run: %w", err)
 	}
@@ -128,7 +129,7 @@ func (g githubRun) events(exact bool, observed time.Time) ([]event.Event, error)
 		return nil, errors.New("decode github run: no id of the run or the repository")
 	}
 	r := pipelines.Run{
-		Origin:  pipelines.Origin{Source: "github", Subject: fmt.Sprintf("gh/%d/run/%d", g.Repository.ID, g.ID), Observed: observed},
+		Origin:  event.Origin{Source: "github", Subject: fmt.Sprintf("gh/%d/run/%d", g.Repository.ID, g.ID), Observed: observed},
 		ID:      strconv.FormatInt(g.ID, 10),
 		Attempt: max(g.Attempt, 0), Start: g.Started.Time,
 		Trigger: githubTrigger(g.Event), RefKind: g.refKind(), Revision: event.Hex(g.HeadSHA),
@@ -247,7 +248,7 @@ func githubTrigger(name string) string {
 
 // unusable is what becomes of an authentic delivery that has no ids.
 func unusable(observed time.Time) []event.Event {
-	e := pipelines.Unused("github", observed)
+	e := event.NewUnused("github", observed)
 	e.Attrs = event.NewSet(event.String(event.Unmapped, "id"))
 	return []event.Event{e}
 }

@@ -9,25 +9,26 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // githubDeployment is the part that is read of a deployment, in a webhook and in the REST API alike.
 type githubDeployment struct {
-	ID          int64  `json:"id"`
-	SHA         string `json:"sha"`
-	Task        string `json:"task"`
-	Environment string `json:"environment"`
-	Production  bool   `json:"production_environment"`
-	Transient   bool   `json:"transient_environment"`
-	Created     stamp  `json:"created_at"`
+	ID          int64        `json:"id"`
+	SHA         string       `json:"sha"`
+	Task        string       `json:"task"`
+	Environment string       `json:"environment"`
+	Production  bool         `json:"production_environment"`
+	Transient   bool         `json:"transient_environment"`
+	Created     source.Stamp `json:"created_at"`
 }
 
 // githubDeploymentStatus is the part that is read of a status of a deployment; there are many of each.
 type githubDeploymentStatus struct {
-	ID          int64  `json:"id"`
-	State       string `json:"state"`
-	Environment string `json:"environment"`
-	Created     stamp  `json:"created_at"`
+	ID          int64        `json:"id"`
+	State       string       `json:"state"`
+	Environment string       `json:"environment"`
+	Created     source.Stamp `json:"created_at"`
 }
 
 func githubDeploymentDelivery(payload []byte, observed time.Time) ([]event.Event, error) {
@@ -37,7 +38,7 @@ func githubDeploymentDelivery(payload []byte, observed time.Time) ([]event.Event
 		Status     *githubDeploymentStatus `json:"deployment_status"`
 		Repository GitHubRepository        `json:"repository"`
 	}
-	exact, err := unmarshal(payload, &delivery)
+	exact, err := source.Unmarshal(payload, &delivery)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func githubDeploymentDelivery(payload []byte, observed time.Time) ([]event.Event
 // the same event.Key as its webhook.
 func GitHubDeployment(repository GitHubRepository, record []byte, observed time.Time) ([]event.Event, error) {
 	var deployment githubDeployment
-	exact, err := unmarshal(record, &deployment)
+	exact, err := source.Unmarshal(record, &deployment)
 	if err != nil {
 		return nil, fmt.Errorf("decode github deployment: %w", err)
 	}
@@ -61,11 +62,11 @@ func GitHubDeployment(repository GitHubRepository, record []byte, observed time.
 func GitHubDeploymentStatus(repository GitHubRepository, deployment, record []byte, observed time.Time) ([]event.Event, error) {
 	var d githubDeployment
 	var status githubDeploymentStatus
-	exact, err := unmarshal(deployment, &d)
+	exact, err := source.Unmarshal(deployment, &d)
 	if err != nil {
 		return nil, fmt.Errorf("decode github deployment: %w", err)
 	}
-	exactly, err := unmarshal(record, &status)
+	exactly, err := source.Unmarshal(record, &status)
 	if err != nil {
 		return nil, fmt.Errorf("decode github deployment status: %w", err)
 	}
@@ -78,7 +79,7 @@ func (g githubDeployment) events(repository GitHubRepository, status *githubDepl
 		return unusable(observed)
 	}
 	d := pipelines.Deployment{
-		Origin:      pipelines.Origin{Source: "github", Subject: fmt.Sprintf("gh/%d/dep/%d", repository.ID, g.ID), Observed: observed},
+		Origin:      event.Origin{Source: "github", Subject: fmt.Sprintf("gh/%d/dep/%d", repository.ID, g.ID), Observed: observed},
 		ID:          strconv.FormatInt(g.ID, 10),
 		Environment: event.Clean(g.Environment), Revision: event.Hex(g.SHA), Rollback: event.Word(g.Task) == "rollback",
 	}
@@ -94,7 +95,7 @@ func (g githubDeployment) events(repository GitHubRepository, status *githubDepl
 	d.Key = d.Subject + "/created"
 	if status != nil {
 		if !status.setState(&d) {
-			return []event.Event{pipelines.Unused("github", observed)}
+			return []event.Event{event.NewUnused("github", observed)}
 		}
 		at = status.Created
 		d.Key = fmt.Sprintf("%s/%d", d.Subject, status.ID)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // githubJob is the part that is read of a job, in a webhook and in the REST API alike.
@@ -22,19 +23,19 @@ type githubJob struct {
 	Conclusion string       `json:"conclusion"`
 	Labels     []string     `json:"labels"`
 	RunnerID   int64        `json:"runner_id"` // 0 or null until a runner took it
-	Created    stamp        `json:"created_at"`
-	Started    stamp        `json:"started_at"` // created_at until it begins
-	Completed  stamp        `json:"completed_at"`
+	Created    source.Stamp `json:"created_at"`
+	Started    source.Stamp `json:"started_at"` // created_at until it begins
+	Completed  source.Stamp `json:"completed_at"`
 	Steps      []githubStep `json:"steps"`
 }
 
 type githubStep struct {
-	Name       string `json:"name"`
-	Number     int64  `json:"number"`
-	Status     string `json:"status"`
-	Conclusion string `json:"conclusion"`
-	Started    stamp  `json:"started_at"`
-	Completed  stamp  `json:"completed_at"`
+	Name       string       `json:"name"`
+	Number     int64        `json:"number"`
+	Status     string       `json:"status"`
+	Conclusion string       `json:"conclusion"`
+	Started    source.Stamp `json:"started_at"`
+	Completed  source.Stamp `json:"completed_at"`
 }
 
 const (
@@ -52,7 +53,7 @@ func githubJobDelivery(payload []byte, observed time.Time) ([]event.Event, error
 		Job        githubJob        `json:"workflow_job"`
 		Repository GitHubRepository `json:"repository"`
 	}
-	exact, err := unmarshal(payload, &delivery)
+	exact, err := source.Unmarshal(payload, &delivery)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func githubJobAction(action string) (known bool) {
 // state of a job gives the same event.Key as its webhook.
 func GitHubJob(repository GitHubRepository, record []byte, observed time.Time) ([]event.Event, error) {
 	var job githubJob
-	exact, err := unmarshal(record, &job)
+	exact, err := source.Unmarshal(record, &job)
 	if err != nil {
 		return nil, fmt.Errorf("decode github job: %w", err)
 	}
@@ -83,7 +84,7 @@ func (g githubJob) events(repository GitHubRepository, exact, known bool, observ
 		return unusable(observed)
 	}
 	t := pipelines.Task{
-		Origin: pipelines.Origin{Source: "github", Subject: fmt.Sprintf("gh/%d/job/%d", repository.ID, g.ID), Observed: observed},
+		Origin: event.Origin{Source: "github", Subject: fmt.Sprintf("gh/%d/job/%d", repository.ID, g.ID), Observed: observed},
 		RunID:  strconv.FormatInt(g.RunID, 10), Attempt: max(g.Attempt, 0),
 		ID: strconv.FormatInt(g.ID, 10), Name: event.Clean(g.Name), Pool: githubPool(g.Labels),
 	}
@@ -133,7 +134,7 @@ func (g githubJob) setState(t *pipelines.Task) {
 // setTimes notes when the job came to its state, how long it waited for a runner and how long it took. A job that no
 // runner took, skipped or cancelled before, has neither.
 func (g githubJob) setTimes(t *pipelines.Task) {
-	at := [...]stamp{g.Created, g.Started, g.Completed}[t.State]
+	at := [...]source.Stamp{g.Created, g.Started, g.Completed}[t.State]
 	var ok bool
 	if t.Time, ok = event.Clamp(at.Time, t.Observed); !ok {
 		t.Unmapped = "clock"
@@ -158,7 +159,7 @@ func (g githubJob) setTimes(t *pipelines.Task) {
 
 // elapsed returns how long it was from one moment to another; ok is false if one is missing, the clocks contradict
 // each other by more than a rounding, or it was longer than limit.
-func elapsed(from, to stamp, limit time.Duration) (d time.Duration, ok bool) {
+func elapsed(from, to source.Stamp, limit time.Duration) (d time.Duration, ok bool) {
 	if from.IsZero() || to.IsZero() {
 		return 0, false
 	}
@@ -180,7 +181,7 @@ func (g githubJob) steps(t *pipelines.Task) []event.Event {
 			continue
 		}
 		step := pipelines.Step{
-			Origin: pipelines.Origin{
+			Origin: event.Origin{
 				Source: t.Source, Subject: t.Subject, Key: fmt.Sprintf("%s/step/%d", t.Subject, s.Number), Observed: t.Observed,
 			},
 			Pipeline: t.Pipeline, RunID: t.RunID, TaskID: t.ID, Attempt: t.Attempt, TaskName: t.Name,

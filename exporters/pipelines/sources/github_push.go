@@ -7,6 +7,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // githubPush is the part that is read of a push.
@@ -21,8 +22,8 @@ type githubPush struct {
 }
 
 type githubCommit struct {
-	ID        string `json:"id"`
-	Timestamp stamp  `json:"timestamp"`
+	ID        string       `json:"id"`
+	Timestamp source.Stamp `json:"timestamp"`
 }
 
 // maxCommits is how many commits GitHub lists of a push.
@@ -34,7 +35,7 @@ const maxCommits = 2048
 // is cut off, the head follows after what is listed.
 func githubPushDelivery(payload []byte, observed time.Time) ([]event.Event, error) {
 	var push githubPush
-	exact, err := unmarshal(payload, &push)
+	exact, err := source.Unmarshal(payload, &push)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func githubPushDelivery(payload []byte, observed time.Time) ([]event.Event, erro
 		return unusable(observed), nil
 	}
 	if !push.followed() {
-		return []event.Event{pipelines.Unused("github", observed)}, nil
+		return []event.Event{event.NewUnused("github", observed)}, nil
 	}
 	unmapped := ""
 	if !exact {
@@ -70,7 +71,7 @@ func githubPushDelivery(payload []byte, observed time.Time) ([]event.Event, erro
 		base = c.ID
 	}
 	if len(events) == 0 {
-		return []event.Event{pipelines.Unused("github", observed)}, nil
+		return []event.Event{event.NewUnused("github", observed)}, nil
 	}
 	return events, nil
 }
@@ -86,7 +87,7 @@ func (p githubPush) followed() bool {
 func (c githubCommit) event(repository GitHubRepository, base, unmapped string, observed time.Time) event.Event {
 	subject := fmt.Sprintf("gh/%d/commit/%s", repository.ID, c.ID)
 	f := pipelines.Commit{
-		Origin: pipelines.Origin{
+		Origin: event.Origin{
 			Source: "github", Subject: subject, Key: subject + "/pushed", Time: observed, Observed: observed, Unmapped: unmapped,
 		},
 		Revision: c.ID, Base: base, Committed: c.Timestamp.Time,

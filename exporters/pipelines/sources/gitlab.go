@@ -11,6 +11,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // gitlabPipeline is the part that is read of a pipeline, in GitLab's REST API and as object_attributes of a hook. The
@@ -27,9 +28,9 @@ type gitlabPipeline struct {
 	SHA        string       `json:"sha"`
 	WebURL     string       `json:"web_url"`
 	YAMLErrors string       `json:"yaml_errors"`
-	Created    stamp        `json:"created_at"`
-	Updated    stamp        `json:"updated_at"`
-	Finished   stamp        `json:"finished_at"`
+	Created    source.Stamp `json:"created_at"`
+	Updated    source.Stamp `json:"updated_at"`
+	Finished   source.Stamp `json:"finished_at"`
 	Duration   *float64     `json:"duration"` // seconds, without the pause before a retry
 
 	defaultBranch string        // of the project, if known
@@ -45,7 +46,7 @@ const gitlabConfig = ".gitlab-ci.yml"
 // second end at another time is taken for a new attempt. Times are in whole seconds, as webhooks have them.
 func GitLabPipeline(record []byte, observed time.Time) ([]event.Event, error) {
 	var p gitlabPipeline
-	exact, err := unmarshal(record, &p)
+	exact, err := source.Unmarshal(record, &p)
 	if err != nil {
 		return nil, fmt.Errorf("decode gitlab pipeline: %w", err)
 	}
@@ -65,7 +66,7 @@ func (p gitlabPipeline) run(exact bool, observed time.Time) (r pipelines.Run, er
 	at := p.at(r.State).Truncate(time.Second)
 	subject := fmt.Sprintf("gl/%s/%d/pipeline/%d", instance, p.ProjectID, p.ID)
 	unmapped := r.Unmapped
-	r.Origin = origin("gitlab", subject, fmt.Sprintf("%s/%v", at.Format(time.RFC3339), r.State), at, observed)
+	r.Origin = event.NewOrigin("gitlab", subject, fmt.Sprintf("%s/%v", at.Format(time.RFC3339), r.State), at, observed)
 	r.ID = strconv.FormatInt(p.ID, 10)
 	r.Trigger, r.RefKind, r.Revision = gitlabTrigger(p.Source), p.refKind(), event.Hex(p.SHA)
 	r.Pipeline = gitlabPipelineOf(project, p.Name)
@@ -74,7 +75,7 @@ func (p gitlabPipeline) run(exact bool, observed time.Time) (r pipelines.Run, er
 			r.Unmapped = "clock"
 		}
 	}
-	r.Unmapped = cmp.Or(r.Unmapped, unmapped, inexact(exact))
+	r.Unmapped = cmp.Or(r.Unmapped, unmapped, source.Inexact(exact))
 	return r, nil
 }
 
@@ -92,7 +93,7 @@ func gitlabProject(page string) (instance, path string) {
 		return "", ""
 	}
 	path, _, _ = strings.Cut(strings.Trim(u.Path, "/"), "/-/")
-	return ident(u.Host), path
+	return source.Ident(u.Host), path
 }
 
 // at returns when the pipeline came to its state. A hook does not say when a pipeline began to run; the last change of

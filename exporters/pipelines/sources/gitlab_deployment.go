@@ -11,6 +11,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // gitlabDeployment is what a hook and a REST record say of a deployment.
@@ -27,22 +28,22 @@ type gitlabDeployment struct {
 // state of a deployment gives the same event.Key as its webhook.
 func GitLabDeployment(record []byte, observed time.Time) ([]event.Event, error) {
 	var d struct {
-		ID          int64  `json:"id"`
-		SHA         string `json:"sha"`
-		Status      string `json:"status"`
-		Created     stamp  `json:"created_at"`
-		Updated     stamp  `json:"updated_at"`
+		ID          int64        `json:"id"`
+		SHA         string       `json:"sha"`
+		Status      string       `json:"status"`
+		Created     source.Stamp `json:"created_at"`
+		Updated     source.Stamp `json:"updated_at"`
 		Environment struct {
 			Name string `json:"name"`
 			Tier string `json:"tier"`
 		} `json:"environment"`
 		Job struct {
-			Started  stamp  `json:"started_at"`
-			Finished stamp  `json:"finished_at"`
-			WebURL   string `json:"web_url"`
+			Started  source.Stamp `json:"started_at"`
+			Finished source.Stamp `json:"finished_at"`
+			WebURL   string       `json:"web_url"`
 		} `json:"deployable"`
 	}
-	exact, err := unmarshal(record, &d)
+	exact, err := source.Unmarshal(record, &d)
 	if err != nil {
 		return nil, fmt.Errorf("decode gitlab deployment: %w", err)
 	}
@@ -57,13 +58,13 @@ func gitlabDeploymentHook(body []byte, observed time.Time) ([]event.Event, error
 	var hook struct {
 		ID          int64             `json:"deployment_id"`
 		Status      string            `json:"status"`
-		Changed     stamp             `json:"status_changed_at"`
+		Changed     source.Stamp      `json:"status_changed_at"`
 		Environment string            `json:"environment"`
 		Tier        string            `json:"environment_tier"`
 		Project     gitlabHookProject `json:"project"`
 		CommitURL   string            `json:"commit_url"`
 	}
-	exact, err := unmarshal(body, &hook)
+	exact, err := source.Unmarshal(body, &hook)
 	if err != nil {
 		return nil, fmt.Errorf("decode gitlab deployment hook: %w", err)
 	}
@@ -91,12 +92,12 @@ func (g gitlabDeployment) events(exact bool, observed time.Time) ([]event.Event,
 	var d pipelines.Deployment
 	g.setState(&d)
 	unmapped := d.Unmapped
-	d.Origin = origin("gitlab", fmt.Sprintf("gl/%s/deployment/%d", instance, g.id), d.State.String(), g.at.Truncate(time.Second), observed)
+	d.Origin = event.NewOrigin("gitlab", fmt.Sprintf("gl/%s/deployment/%d", instance, g.id), d.State.String(), g.at.Truncate(time.Second), observed)
 	d.Owner, d.Repository = pipelines.Split(project)
 	d.Service, d.ID, d.Revision = d.Repository, number(g.id), g.revision
 	d.Environment, d.Tier = event.Clean(g.environment), gitlabTier(g.tier, g.environment)
-	d.Start = began(g.start.Truncate(time.Second), observed)
-	d.Unmapped = cmp.Or(d.Unmapped, unmapped, inexact(exact))
+	d.Start = source.Began(g.start.Truncate(time.Second), observed)
+	d.Unmapped = cmp.Or(d.Unmapped, unmapped, source.Inexact(exact))
 	return []event.Event{d.Event()}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // gitlabHookProject is the project of a delivery.
@@ -19,20 +20,20 @@ type gitlabHookProject struct {
 	DefaultBranch string `json:"default_branch"`
 }
 
-// GitLab returns the events of one webhook delivery, as Decoder says. A pipeline hook gives the run and each of its
+// GitLab returns the events of one webhook delivery, as source.Decoder says. A pipeline hook gives the run and each of its
 // jobs, a job hook the job, a deployment hook the deployment, a push hook the commits that came to the default branch;
 // every other kind one event.Unused. A push hook has no time: commits arrived when it was observed.
 func GitLab(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {
 	switch kind := header.Get("X-Gitlab-Event"); kind {
 	case "", "System Hook", "Pipeline Hook", "Job Hook", "Build Hook", "Deployment Hook", "Push Hook":
 	default:
-		return []event.Event{pipelines.Unused("gitlab", observed)}, nil
+		return []event.Event{event.NewUnused("gitlab", observed)}, nil
 	}
 	var kind struct {
 		Object string `json:"object_kind"`
 		Event  string `json:"event_name"` // of members, groups and system hooks, which have no object_kind
 	}
-	exact, err := unmarshal(body, &kind)
+	exact, err := source.Unmarshal(body, &kind)
 	if err != nil || !exact || kind.Object == "" && kind.Event == "" {
 		return nil, errors.New("decode gitlab delivery: not a JSON object with an object_kind")
 	}
@@ -46,7 +47,7 @@ func GitLab(header http.Header, body []byte, observed time.Time) ([]event.Event,
 	case "push":
 		return gitlabPushHook(body, observed)
 	}
-	return []event.Event{pipelines.Unused("gitlab", observed)}, nil
+	return []event.Event{event.NewUnused("gitlab", observed)}, nil
 }
 
 func gitlabPipelineHook(body []byte, observed time.Time) ([]event.Event, error) {
@@ -55,7 +56,7 @@ func gitlabPipelineHook(body []byte, observed time.Time) ([]event.Event, error) 
 		Project  gitlabHookProject `json:"project"`
 		Builds   []gitlabBuild     `json:"builds"`
 	}
-	exact, err := unmarshal(body, &hook)
+	exact, err := source.Unmarshal(body, &hook)
 	if err != nil {
 		return nil, fmt.Errorf("decode gitlab pipeline hook: %w", err)
 	}
@@ -89,9 +90,9 @@ func gitlabJobHook(body []byte, observed time.Time) ([]event.Event, error) {
 		Status       string        `json:"build_status"`
 		AllowFailure bool          `json:"build_allow_failure"`
 		Reason       string        `json:"build_failure_reason"`
-		Created      stamp         `json:"build_created_at"`
-		Started      stamp         `json:"build_started_at"`
-		Finished     stamp         `json:"build_finished_at"`
+		Created      source.Stamp  `json:"build_created_at"`
+		Started      source.Stamp  `json:"build_started_at"`
+		Finished     source.Stamp  `json:"build_finished_at"`
 		Duration     *float64      `json:"build_duration"`
 		Queued       *float64      `json:"build_queued_duration"`
 		Runner       *gitlabRunner `json:"runner"`
@@ -104,7 +105,7 @@ func gitlabJobHook(body []byte, observed time.Time) ([]event.Event, error) {
 			Homepage string `json:"homepage"`
 		} `json:"repository"`
 	}
-	exact, err := unmarshal(body, &hook)
+	exact, err := source.Unmarshal(body, &hook)
 	if err != nil {
 		return nil, fmt.Errorf("decode gitlab job hook: %w", err)
 	}
@@ -130,14 +131,14 @@ type gitlabPush struct {
 	Total   int               `json:"total_commits_count"`
 	Project gitlabHookProject `json:"project"`
 	Commits []struct {
-		ID   string `json:"id"`
-		Time stamp  `json:"timestamp"`
+		ID   string       `json:"id"`
+		Time source.Stamp `json:"timestamp"`
 	} `json:"commits"`
 }
 
 func gitlabPushHook(body []byte, observed time.Time) ([]event.Event, error) {
 	var push gitlabPush
-	exact, err := unmarshal(body, &push)
+	exact, err := source.Unmarshal(body, &push)
 	if err != nil {
 		return nil, fmt.Errorf("decode gitlab push hook: %w", err)
 	}
@@ -147,7 +148,7 @@ func gitlabPushHook(body []byte, observed time.Time) ([]event.Event, error) {
 	}
 	branch, found := strings.CutPrefix(push.Ref, "refs/heads/")
 	if !found || branch != push.Project.DefaultBranch {
-		return []event.Event{pipelines.Unused("gitlab", observed)}, nil
+		return []event.Event{event.NewUnused("gitlab", observed)}, nil
 	}
 	base := commitID(push.Before)
 	if push.Total > len(push.Commits) { // the oldest are not named
@@ -161,17 +162,17 @@ func gitlabPushHook(body []byte, observed time.Time) ([]event.Event, error) {
 			continue
 		}
 		c := pipelines.Commit{Revision: id, Base: base}
-		c.Origin = origin("gitlab", fmt.Sprintf("gl/%s/%d/commit/%s", instance, push.Project.ID, id), "pushed", observed, observed)
+		c.Origin = event.NewOrigin("gitlab", fmt.Sprintf("gl/%s/%d/commit/%s", instance, push.Project.ID, id), "pushed", observed, observed)
 		c.Owner, c.Repository = pipelines.Split(path)
 		c.Committed, found = event.Clamp(named.Time.Time, observed)
 		if !found {
 			c.Unmapped = "clock"
 		}
-		c.Unmapped = cmp.Or(c.Unmapped, inexact(exact))
+		c.Unmapped = cmp.Or(c.Unmapped, source.Inexact(exact))
 		events, base = append(events, c.Event()), id
 	}
 	if len(events) == 0 { // a branch that was deleted, or set back
-		events = append(events, pipelines.Unused("gitlab", observed))
+		events = append(events, event.NewUnused("gitlab", observed))
 	}
 	return events, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // gitlabBuild is the part that is read of a job, in GitLab's REST API and in the builds of a pipeline hook.
@@ -21,9 +22,9 @@ type gitlabBuild struct {
 	Status       string        `json:"status"`
 	AllowFailure bool          `json:"allow_failure"`
 	Reason       string        `json:"failure_reason"`
-	Created      stamp         `json:"created_at"`
-	Started      stamp         `json:"started_at"`
-	Finished     stamp         `json:"finished_at"`
+	Created      source.Stamp  `json:"created_at"`
+	Started      source.Stamp  `json:"started_at"`
+	Finished     source.Stamp  `json:"finished_at"`
 	Duration     *float64      `json:"duration"`        // seconds
 	Queued       *float64      `json:"queued_duration"` // seconds
 	Tags         []string      `json:"tag_list"`        // that the job asks for; REST only
@@ -60,7 +61,7 @@ func GitLabJob(record []byte, observed time.Time) ([]event.Event, error) {
 		WebURL   string         `json:"web_url"`
 		Pipeline gitlabPipeline `json:"pipeline"`
 	}
-	exact, err := unmarshal(record, &job)
+	exact, err := source.Unmarshal(record, &job)
 	if err != nil {
 		return nil, fmt.Errorf("decode gitlab job: %w", err)
 	}
@@ -81,16 +82,16 @@ func (b gitlabBuild) task(instance string, exact bool, observed time.Time) (t pi
 	}
 	b.setState(&t)
 	unmapped := t.Unmapped
-	t.Origin = origin("gitlab", fmt.Sprintf("gl/%s/job/%d", instance, b.ID), t.State.String(), b.at(t.State).Truncate(time.Second), observed)
+	t.Origin = event.NewOrigin("gitlab", fmt.Sprintf("gl/%s/job/%d", instance, b.ID), t.State.String(), b.at(t.State).Truncate(time.Second), observed)
 	t.ID, t.Name, t.Pool = number(b.ID), event.Clean(b.Name), b.pool()
-	t.Start = began(b.Started.Truncate(time.Second), observed)
+	t.Start = source.Began(b.Started.Truncate(time.Second), observed)
 	if !t.Start.IsZero() {
 		t.Queued, t.Waited = seconds(b.Queued)
 	}
 	if t.State == pipelines.Finished && !t.Start.IsZero() {
 		t.Duration, t.Timed = seconds(b.Duration)
 	}
-	t.Unmapped = cmp.Or(t.Unmapped, unmapped, inexact(exact))
+	t.Unmapped = cmp.Or(t.Unmapped, unmapped, source.Inexact(exact))
 	return t, nil
 }
 

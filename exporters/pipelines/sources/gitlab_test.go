@@ -13,10 +13,11 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // hook returns the events of a delivery of testdata with some places replaced.
-func hook(t testing.TB, decode sources.Decoder, file string, values map[string]any) []event.Event {
+func hook(t testing.TB, decode source.Decoder, file string, values map[string]any) []event.Event {
 	t.Helper()
 	body, err := exportertest.Replace(exportertest.Read(t, "testdata/"+file), values)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
 // History returns the events of a CI history, in the order of the file: a table in CSV with a heading, whose
@@ -36,7 +35,7 @@ func History(table []byte, observed time.Time, decode func([]byte, time.Time) ([
 		if err != nil {
 			return nil, fmt.Errorf("read history: %w", err)
 		}
-		decoded := []event.Event{pipelines.Unused("history", observed)}
+		decoded := []event.Event{event.NewUnused("history", observed)}
 		if data < len(row) {
 			if got, err := decode([]byte(row[data]), observed); err == nil {
 				decoded = got

@@ -1,45 +1,14 @@
 package sources
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
-
-// ident returns what identifies a thing as one segment of a Subject: the text itself with / and % escaped, or, if it
-// is long, not clean or might be an address with a password in it, half of its SHA-256. Different texts give different
-// segments.
-func ident(text string) string {
-	if len(text) <= event.MaxText && text == event.Clean(text) && !strings.ContainsAny(text, "@?#") {
-		return url.PathEscape(text)
-	}
-	sum := sha256.Sum256([]byte(text))
-	return "~" + hex.EncodeToString(sum[:16])
-}
-
-// origin returns the origin of a fact that happened at the given time; a time that can not be is replaced.
-func origin(source, subject, key string, at, observed time.Time) pipelines.Origin {
-	o := pipelines.Origin{Source: source, Subject: subject, Key: subject + "/" + key, Observed: observed}
-	var ok bool
-	if o.Time, ok = event.Clamp(at, observed); !ok {
-		o.Unmapped = "clock"
-	}
-	return o
-}
-
-// began returns a time that something is said to have begun, or the zero time if that can not be.
-func began(start, observed time.Time) time.Time {
-	at, ok := event.Clamp(start, observed)
-	if !ok {
-		return time.Time{}
-	}
-	return at
-}
 
 // seconds returns a duration that a source gives as a number; ok is false if there is none or it is not believed.
 func seconds(n *float64) (d time.Duration, ok bool) {
@@ -59,7 +28,7 @@ func between(start, end time.Time) (d time.Duration, ok bool) {
 }
 
 // latest returns the last of some times.
-func latest(times ...stamp) (last time.Time) {
+func latest(times ...source.Stamp) (last time.Time) {
 	for _, t := range times {
 		if t.After(last) {
 			last = t.Time

@@ -12,6 +12,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // jenkinsBuild is what a notification and a REST record say of a build.
@@ -30,7 +31,7 @@ type jenkinsBuild struct {
 	timeout       bool // it was aborted because it took too long
 }
 
-// Jenkins returns the events of one delivery of Jenkins' notification plugin, as Decoder says: one run. The phases
+// Jenkins returns the events of one delivery of Jenkins' notification plugin, as source.Decoder says: one run. The phases
 // COMPLETED and FINALIZED are the same end. Jenkins never runs a build number again: there is one attempt of each.
 func Jenkins(_ http.Header, body []byte, observed time.Time) ([]event.Event, error) {
 	var delivery struct {
@@ -48,7 +49,7 @@ func Jenkins(_ http.Header, body []byte, observed time.Time) ([]event.Event, err
 			} `json:"scm"`
 		} `json:"build"`
 	}
-	exact, err := unmarshal(body, &delivery)
+	exact, err := source.Unmarshal(body, &delivery)
 	if err != nil {
 		return nil, fmt.Errorf("decode jenkins notification: %w", err)
 	}
@@ -64,7 +65,7 @@ func Jenkins(_ http.Header, body []byte, observed time.Time) ([]event.Event, err
 	switch phase {
 	case "queued":
 		if b.number <= 0 { // it gets one when it starts
-			return []event.Event{pipelines.Unused("jenkins", observed)}, nil
+			return []event.Event{event.NewUnused("jenkins", observed)}, nil
 		}
 	case "started":
 		b.state = pipelines.Executing
@@ -104,7 +105,7 @@ func JenkinsBuild(record []byte, observed time.Time) ([]event.Event, error) {
 			Remotes []string `json:"remoteUrls"`
 		} `json:"actions"`
 	}
-	exact, err := unmarshal(record, &d)
+	exact, err := source.Unmarshal(record, &d)
 	if err != nil {
 		return nil, fmt.Errorf("decode jenkins build: %w", err)
 	}
@@ -153,9 +154,9 @@ func (b jenkinsBuild) run(exact bool, observed time.Time) (r pipelines.Run, err 
 	if job == "" || b.number <= 0 {
 		return r, errors.New("decode jenkins build: no address or number")
 	}
-	subject := fmt.Sprintf("jk/%s/%s/%d", ident(host), ident(job), b.number)
+	subject := fmt.Sprintf("jk/%s/%s/%d", source.Ident(host), source.Ident(job), b.number)
 	r = pipelines.Run{
-		Origin: origin("jenkins", subject, b.state.String(), b.at, observed),
+		Origin: event.NewOrigin("jenkins", subject, b.state.String(), b.at, observed),
 		ID:     number(b.number), State: b.state, Revision: commitID(b.revision), Trigger: cmp.Or(b.trigger, "other"),
 	}
 	if b.state == pipelines.Finished {
@@ -172,7 +173,7 @@ func (b jenkinsBuild) run(exact bool, observed time.Time) (r pipelines.Run, err 
 	if r.RefKind == "change" {
 		r.Trigger = "change"
 	}
-	r.Unmapped = cmp.Or(r.Unmapped, inexact(exact))
+	r.Unmapped = cmp.Or(r.Unmapped, source.Inexact(exact))
 	return r, nil
 }
 
@@ -267,7 +268,7 @@ func JenkinsStage(record []byte, observed time.Time) ([]event.Event, error) {
 			} `json:"self"`
 		} `json:"_links"`
 	}
-	exact, err := unmarshal(record, &d)
+	exact, err := source.Unmarshal(record, &d)
 	if err != nil {
 		return nil, fmt.Errorf("decode jenkins stage: %w", err)
 	}
@@ -288,9 +289,9 @@ func JenkinsStage(record []byte, observed time.Time) ([]event.Event, error) {
 		t.Duration, t.Timed = b.duration()
 		at = at.Add(t.Duration)
 	}
-	t.Origin = origin("jenkins", fmt.Sprintf("jk//%s/%s/stage/%s", ident(job), run, ident(d.ID)), t.State.String(), at, observed)
-	t.Unmapped = cmp.Or(t.Unmapped, unmapped, inexact(exact))
-	t.Start = began(milliseconds(d.Start), observed)
+	t.Origin = event.NewOrigin("jenkins", fmt.Sprintf("jk//%s/%s/stage/%s", source.Ident(job), run, source.Ident(d.ID)), t.State.String(), at, observed)
+	t.Unmapped = cmp.Or(t.Unmapped, unmapped, source.Inexact(exact))
+	t.Start = source.Began(milliseconds(d.Start), observed)
 	t.Pipeline.Name, _ = jenkinsPipeline(job, "", false)
 	return []event.Event{t.Event()}, nil
 }

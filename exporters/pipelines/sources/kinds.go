@@ -1,26 +1,17 @@
 package sources
 
-// Kind is a kind of system that sends deliveries.
-type Kind struct {
-	// Name is the word by which a configuration names it, and Source of its events.
-	Name string
-	// Decode reads a delivery.
-	Decode Decoder
-	// Signature tells whether a delivery is from who knows a secret; nil for a system that signs nothing, whose
-	// deliveries need another proof, such as Bearer.
-	Signature Authentic
-}
+import "github.com/plimsoll-slo/plimsoll/exporters/source"
 
 // Kinds returns every kind of system there is a decoder for, sorted by name.
-func Kinds() []Kind {
-	return []Kind{
-		{"argocd", ArgoCD, nil},
-		{"azuredevops", AzureDevOps, nil},
-		{"cdevents", CDEvents, nil},
-		{"circleci", CircleCI, SignedByCircleCI},
-		{"github", GitHub, signedByGitHub},
-		{"gitlab", GitLab, SignedByGitLab},
-		{"jenkins", Jenkins, nil},
-		{"tekton", Tekton, nil},
+func Kinds() []source.Kind {
+	return []source.Kind{
+		{Name: "argocd", Decode: ArgoCD},
+		{Name: "azuredevops", Decode: AzureDevOps},
+		{Name: "cdevents", Decode: CDEvents},
+		{Name: "circleci", Decode: CircleCI, Signature: source.SignedByCircleCI},
+		{Name: "github", Decode: GitHub, Signature: source.SignedByGitHub},
+		{Name: "gitlab", Decode: GitLab, Signature: source.SignedByGitLab},
+		{Name: "jenkins", Decode: Jenkins},
+		{Name: "tekton", Decode: Tekton},
 	}
 }

@@ -13,10 +13,11 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
-// Decoder returns the decoder that the mapping describes. The error is Validate's. It does not keep m.
-func (m Mapping) Decoder() (Decoder, error) {
+// source.Decoder returns the decoder that the mapping describes. The error is Validate's. It does not keep m.
+func (m Mapping) Decoder() (source.Decoder, error) {
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("mapping: %w", err)
 	}
@@ -68,7 +69,7 @@ func (d mapped) decode(_ http.Header, body []byte, observed time.Time) ([]event.
 	}
 	for _, c := range d.match {
 		if text, ok := textOf(c.place.in(document)); !ok || text != c.text {
-			return []event.Event{pipelines.Unused(d.source, observed)}, nil
+			return []event.Event{event.NewUnused(d.source, observed)}, nil
 		}
 	}
 	r := &reading{mapped: d, document: document, observed: observed}
@@ -84,7 +85,7 @@ func (d mapped) decode(_ http.Header, body []byte, observed time.Time) ([]event.
 		r.unmapped = cmp.Or(r.unmapped, "status")
 	}
 	if meaning == "ignore" {
-		return []event.Event{pipelines.Unused(d.source, observed)}, nil
+		return []event.Event{event.NewUnused(d.source, observed)}, nil
 	}
 	var fact interface{ Event() event.Event }
 	switch d.fact {
@@ -160,7 +161,7 @@ func (r *reading) attempt() int64 {
 }
 
 // origin identifies the state. Without a number of the attempt, an end at another second is another end.
-func (r *reading) origin(id string, s pipelines.State) pipelines.Origin {
+func (r *reading) origin(id string, s pipelines.State) event.Origin {
 	at := r.time("time")
 	key := s.String()
 	switch attempt := r.attempt(); {
@@ -172,7 +173,7 @@ func (r *reading) origin(id string, s pipelines.State) pipelines.Origin {
 	if _, said := r.fields["time"]; !said {
 		at = r.observed
 	}
-	o := origin(r.source, fmt.Sprintf("js/%s/%s/%s", r.source, r.fact, ident(id)), key, at, r.observed)
+	o := event.NewOrigin(r.source, fmt.Sprintf("js/%s/%s/%s", r.source, r.fact, source.Ident(id)), key, at, r.observed)
 	o.Unmapped = cmp.Or(r.unmapped, o.Unmapped)
 	return o
 }
@@ -214,7 +215,7 @@ func (r *reading) task(id, meaning string) pipelines.Task {
 	state, result := stateOf(meaning)
 	t := pipelines.Task{
 		ID: event.Clean(id), Name: event.Clean(r.text("name")), RunID: event.Clean(r.text("run_id")), State: state, Result: result,
-		Attempt: r.attempt(), Start: began(r.time("start"), r.observed), Pool: event.Clean(r.text("pool")),
+		Attempt: r.attempt(), Start: source.Began(r.time("start"), r.observed), Pool: event.Clean(r.text("pool")),
 	}
 	t.Pipeline.Owner, t.Pipeline.Repository = pipelines.Split(r.text("repository"))
 	t.Pipeline.Name = event.Clean(r.text("pipeline"))
@@ -232,7 +233,7 @@ func (r *reading) task(id, meaning string) pipelines.Task {
 func (r *reading) deployment(id, meaning string) pipelines.Deployment {
 	state, result := stateOf(meaning)
 	d := pipelines.Deployment{
-		ID: event.Clean(id), Environment: event.Clean(r.text("environment")), State: state, Start: began(r.time("start"), r.observed),
+		ID: event.Clean(id), Environment: event.Clean(r.text("environment")), State: state, Start: source.Began(r.time("start"), r.observed),
 		Succeeded: result == pipelines.Success, Cancelled: result == pipelines.Cancellation || result == pipelines.Skip,
 		Rollback: r.text("rollback") == "true", Revision: commitID(r.text("revision")),
 	}
@@ -255,8 +256,8 @@ func (r *reading) commit() ([]event.Event, error) {
 	}
 	c.Owner, c.Repository = pipelines.Split(repository)
 	at, committed := cmp.Or(r.time("time"), r.observed), r.time("committed")
-	c.Origin = origin(r.source, fmt.Sprintf("js/%s/commit/%s/%s", r.source, ident(repository), c.Revision), "pushed", at, r.observed)
-	c.Committed = cmp.Or(began(committed, r.observed), c.Time)
+	c.Origin = event.NewOrigin(r.source, fmt.Sprintf("js/%s/commit/%s/%s", r.source, source.Ident(repository), c.Revision), "pushed", at, r.observed)
+	c.Committed = cmp.Or(source.Began(committed, r.observed), c.Time)
 	c.Unmapped = cmp.Or(r.unmapped, c.Unmapped)
 	return []event.Event{c.Event()}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // runMapping maps all fields of a run.
@@ -34,7 +35,7 @@ func runMapping() sources.Mapping {
 const runBody = `{"kind":"build","repo":"acme/pay","secret":"do-not-show","build":{"id":9007199254740993,"status":" PASSED ","pipeline/name":"CI",
 	"times":[1696406911000,"2023-10-04 08:21:31.500"],"took":390500,"try":2,"ref":"refs/heads/main","sha":"2f1d6f0c1f5b7d3c9d0a4ce0b7f2a6f1c3e5d7b9"}}`
 
-func decoderOf(t testing.TB, m sources.Mapping) sources.Decoder {
+func decoderOf(t testing.TB, m sources.Mapping) source.Decoder {
 	t.Helper()
 	d, err := m.Decoder()
 	if err != nil {

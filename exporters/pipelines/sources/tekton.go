@@ -9,6 +9,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // tektonRun is the part that is read of a PipelineRun or a TaskRun.
@@ -18,7 +19,7 @@ type tektonRun struct {
 		GenerateName string            `json:"generateName"`
 		Namespace    string            `json:"namespace"`
 		UID          string            `json:"uid"`
-		Created      stamp             `json:"creationTimestamp"`
+		Created      source.Stamp             `json:"creationTimestamp"`
 		Labels       map[string]string `json:"labels"`
 		Annotations  map[string]string `json:"annotations"`
 		Owners       []struct {
@@ -36,14 +37,14 @@ type tektonRun struct {
 	} `json:"spec"`
 	Status struct {
 		Conditions []tektonCondition `json:"conditions"`
-		Start      stamp             `json:"startTime"`
-		Completion stamp             `json:"completionTime"`
+		Start      source.Stamp             `json:"startTime"`
+		Completion source.Stamp             `json:"completionTime"`
 		Steps      []struct {
 			Name       string `json:"name"`
 			Terminated *struct {
 				ExitCode int64 `json:"exitCode"`
-				Started  stamp `json:"startedAt"`
-				Finished stamp `json:"finishedAt"`
+				Started  source.Stamp `json:"startedAt"`
+				Finished source.Stamp `json:"finishedAt"`
 			} `json:"terminated"`
 		} `json:"steps"`
 	} `json:"status"`
@@ -53,20 +54,20 @@ type tektonCondition struct {
 	Type       string `json:"type"`
 	Status     string `json:"status"`
 	Reason     string `json:"reason"`
-	Transition stamp  `json:"lastTransitionTime"`
+	Transition source.Stamp  `json:"lastTransitionTime"`
 }
 
-// Tekton returns the events of one CloudEvent of Tekton's controller, as Decoder says: a PipelineRun gives a run, a
+// Tekton returns the events of one CloudEvent of Tekton's controller, as source.Decoder says: a PipelineRun gives a run, a
 // TaskRun a task and, when it is finished, its steps; everything else is event.Unused. Whether a run failed, timed out
 // or was cancelled is read from the reason of its condition, for the type of the event is "failed" for all three. The
 // controller may send an event again with another id; what identifies it is the uid of the run, its state and reason.
 func Tekton(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {
-	return eachCloudEvent("tekton", header, body, observed, func(ce cloudEvent) ([]event.Event, error) {
+	return source.EachCloudEvent("tekton", header, body, observed, func(ce source.CloudEvent) ([]event.Event, error) {
 		var data struct {
 			PipelineRun *tektonRun `json:"pipelineRun"`
 			TaskRun     *tektonRun `json:"taskRun"`
 		}
-		exact, err := unmarshal(ce.Data, &data)
+		exact, err := source.Unmarshal(ce.Data, &data)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +127,7 @@ func tektonFailure(reason string) string {
 }
 
 // origin identifies a state of the run. A Kubernetes uid is unique over all clusters.
-func (k tektonRun) origin(kind string, state pipelines.State, c tektonCondition, exact bool, observed time.Time) pipelines.Origin {
+func (k tektonRun) origin(kind string, state pipelines.State, c tektonCondition, exact bool, observed time.Time) event.Origin {
 	at := cmp.Or(c.Transition.Time, k.Status.Start.Time, k.Metadata.Created.Time)
 	if state == pipelines.Finished {
 		at = cmp.Or(k.Status.Completion.Time, at)
@@ -135,8 +136,8 @@ func (k tektonRun) origin(kind string, state pipelines.State, c tektonCondition,
 	if reason := event.Word(c.Reason); reason != "" {
 		key += "/" + reason
 	}
-	o := origin("tekton", "tk/"+kind+"/"+ident(k.Metadata.UID), key, at, observed)
-	o.Unmapped = cmp.Or(o.Unmapped, inexact(exact))
+	o := event.NewOrigin("tekton", "tk/"+kind+"/"+source.Ident(k.Metadata.UID), key, at, observed)
+	o.Unmapped = cmp.Or(o.Unmapped, source.Inexact(exact))
 	return o
 }
 
@@ -164,7 +165,7 @@ func (k tektonRun) taskRun(exact bool, observed time.Time) []event.Event {
 		Origin: k.origin("taskrun", state, c, exact, observed), Pipeline: k.pipeline(), ID: event.Clean(k.Metadata.UID),
 		RunID: event.Clean(k.Metadata.Labels["tekton.dev/pipelineRunUID"]), State: state, Result: result,
 		Name:  event.Clean(cmp.Or(k.Metadata.Labels["tekton.dev/pipelineTask"], k.Spec.Task.Name, k.Metadata.Name)),
-		Start: began(k.Status.Start.Time, observed),
+		Start: source.Began(k.Status.Start.Time, observed),
 	}
 	for _, owner := range k.Metadata.Owners {
 		if owner.Kind == "PipelineRun" {
@@ -189,9 +190,9 @@ func (k tektonRun) steps(t pipelines.Task) (events []event.Event) {
 		}
 		s := pipelines.Step{
 			Pipeline: t.Pipeline, RunID: t.RunID, TaskID: t.ID, TaskName: t.Name, Name: event.Clean(step.Name), Number: int64(i) + 1,
-			Start: began(step.Terminated.Started.Time, t.Observed), Result: pipelines.Success,
+			Start: source.Began(step.Terminated.Started.Time, t.Observed), Result: pipelines.Success,
 		}
-		s.Origin = origin("tekton", t.Subject, "step/"+ident(step.Name), step.Terminated.Finished.Time, t.Observed)
+		s.Origin = event.NewOrigin("tekton", t.Subject, "step/"+source.Ident(step.Name), step.Terminated.Finished.Time, t.Observed)
 		if step.Terminated.ExitCode != 0 {
 			s.Result = pipelines.Failure
 		}

@@ -1,4 +1,4 @@
-package sources
+package source
 
 import (
 	"crypto/hmac"
@@ -25,8 +25,11 @@ const tolerance = 5 * time.Minute
 // maxSignatures bounds the signatures that are looked at in one header.
 const maxSignatures = 16
 
-func signedByGitHub(secrets []string, header http.Header, body []byte, _ time.Time) bool {
-	return len(header.Values("X-Hub-Signature-256")) == 1 && SignedByGitHub(secrets, header, body)
+// SignedByGitHub is an Authentic: X-Hub-Signature-256 has sha256= and the HMAC-SHA256 of the body in hexadecimal digits.
+// The older SHA-1 header is not looked at. Source: GitHub documentation, "Validating webhook deliveries".
+func SignedByGitHub(secrets []string, header http.Header, body []byte, _ time.Time) bool {
+	signature, ok := only(header, "X-Hub-Signature-256")
+	return ok && signed(signature, ",", "sha256=", hex.DecodeString, bytesOf(secrets), nil, body)
 }
 
 // standardKey begins the secrets of Standard Webhooks.

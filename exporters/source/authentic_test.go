@@ -1,4 +1,4 @@
-package sources_test
+package source_test
 
 import (
 	"crypto/hmac"
@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
-	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // vector is a published signature.
@@ -49,14 +49,12 @@ func vectors(t *testing.T) []vector {
 	return all
 }
 
-func schemeOf(t *testing.T, name string) sources.Authentic {
+func schemeOf(t *testing.T, name string) source.Authentic {
 	t.Helper()
-	for _, kind := range sources.Kinds() {
-		if kind.Name == name {
-			return kind.Signature
-		}
-	}
-	check := map[string]sources.Authentic{"standard-webhooks": sources.SignedByGitLab, "pagerduty-v3": sources.SignedByPagerDuty, "circleci": sources.SignedByCircleCI}[name]
+	check := map[string]source.Authentic{
+		"standard-webhooks": source.SignedByGitLab, "pagerduty-v3": source.SignedByPagerDuty,
+		"circleci": source.SignedByCircleCI, "github": source.SignedByGitHub, "gitlab": source.SignedByGitLab,
+	}[name]
 	if check == nil {
 		t.Fatalf("no scheme %q", name)
 	}
@@ -142,7 +140,7 @@ func TestReplay(t *testing.T) {
 	v := vectors(t)[1]
 	f := func(want bool, now time.Time, header http.Header) {
 		t.Helper()
-		if got := sources.SignedByStandard([]string{v.Secret}, header, []byte(v.Body), now); got != want {
+		if got := source.SignedByStandard([]string{v.Secret}, header, []byte(v.Body), now); got != want {
 			t.Errorf("at %v: %v, want %v", now, got, want)
 		}
 	}
@@ -169,7 +167,7 @@ func TestGitLabToken(t *testing.T) {
 	const key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	f := func(want bool, header http.Header, secrets ...string) {
 		t.Helper()
-		if got := sources.SignedByGitLab(secrets, header, []byte("{}"), signing); got != want {
+		if got := source.SignedByGitLab(secrets, header, []byte("{}"), signing); got != want {
 			t.Errorf("%v with %q: %v, want %v", header, secrets, got, want)
 		}
 	}
@@ -195,7 +193,7 @@ func TestGitLabToken(t *testing.T) {
 func TestBearer(t *testing.T) {
 	f := func(want bool, secrets []string, values ...string) {
 		t.Helper()
-		if got := sources.Bearer(secrets, http.Header{"Authorization": values}, nil, signing); got != want {
+		if got := source.Bearer(secrets, http.Header{"Authorization": values}, nil, signing); got != want {
 			t.Errorf("%q with %q: %v, want %v", values, secrets, got, want)
 		}
 	}
@@ -209,4 +207,36 @@ func TestBearer(t *testing.T) {
 	f(false, []string{"token"}, "Bearer token2")
 	f(false, []string{"token"}, "Bearer token", "Bearer token")
 	f(false, []string{"token"})
+}
+
+func TestSignedByGitHub(t *testing.T) {
+	var vectors []struct{ Header, Secret, Body, Signature string }
+	if err := json.Unmarshal(exportertest.Read(t, "testdata/signatures.json"), &vectors); err != nil || len(vectors) == 0 {
+		t.Fatalf("no vectors: %v", err)
+	}
+	for _, v := range vectors {
+		f := func(want bool, header, signature, body string, secrets ...string) {
+			t.Helper()
+			if got := source.SignedByGitHub(secrets, http.Header{header: {signature}}, []byte(body), signing); got != want {
+				t.Errorf("%s %q over %q with %q: %v, want %v", header, signature, body, secrets, got, want)
+			}
+		}
+		f(true, v.Header, v.Signature, v.Body, v.Secret)
+		f(true, v.Header, v.Signature, v.Body, "the new secret, not yet used", v.Secret)
+		f(false, v.Header, v.Signature, v.Body)
+		f(false, v.Header, v.Signature, v.Body, "")
+		f(false, v.Header, v.Signature, v.Body, "another secret, long enough")
+		f(false, v.Header, v.Signature, v.Body+" ", v.Secret)
+		f(false, v.Header, v.Signature[:len(v.Signature)-1], v.Body, v.Secret)
+		f(false, v.Header, v.Signature[:len(v.Signature)-2], v.Body, v.Secret)
+		f(false, v.Header, v.Signature+"00", v.Body, v.Secret)
+		f(false, v.Header, strings.TrimPrefix(v.Signature, "sha256="), v.Body, v.Secret)
+		f(false, v.Header, "sha256=", v.Body, v.Secret)
+		f(false, v.Header, "", v.Body, v.Secret)
+		f(false, "X-Hub-Signature", v.Signature, v.Body, v.Secret)
+		mac := hmac.New(sha1.New, []byte(v.Secret))
+		mac.Write([]byte(v.Body))
+		f(false, "X-Hub-Signature", fmt.Sprintf("sha1=%x", mac.Sum(nil)), v.Body, v.Secret)
+		f(false, v.Header, fmt.Sprintf("sha1=%x", mac.Sum(nil)), v.Body, v.Secret)
+	}
 }

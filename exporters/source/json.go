@@ -1,4 +1,4 @@
-package sources
+package source
 
 import (
 	"encoding/json"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// unmarshal reads JSON leniently: a field of a type that was not expected stays zero and is reported as exact = false.
+// Unmarshal reads JSON leniently: a field of a type that was not expected stays zero and is reported as exact = false.
 // The error for anything else says nothing about the content.
-func unmarshal(body []byte, v any) (exact bool, err error) {
+func Unmarshal(body []byte, v any) (exact bool, err error) {
 	err = json.Unmarshal(body, v)
 	var wrongType *json.UnmarshalTypeError
 	switch {
@@ -22,21 +22,21 @@ func unmarshal(body []byte, v any) (exact bool, err error) {
 	}
 }
 
-// stamp is a time as providers write it. Whatever can not be read is the zero time.
-type stamp struct{ time.Time }
+// Stamp is a time as providers write it. Whatever can not be read is the zero time.
+type Stamp struct{ time.Time }
 
-// UnmarshalJSON reads a text as parse does. It never fails.
-func (s *stamp) UnmarshalJSON(b []byte) error {
+// UnmarshalJSON reads a text as Parse does. It never fails.
+func (s *Stamp) UnmarshalJSON(b []byte) error {
 	text, err := strconv.Unquote(string(b))
 	if err != nil {
 		text = ""
 	}
-	s.parse(text)
+	s.Parse(text)
 	return nil
 }
 
-// parse reads RFC 3339 and GitLab's "2006-01-02 15:04:05 UTC" and "2006-01-02 15:04:05 +0200".
-func (s *stamp) parse(text string) {
+// Parse reads RFC 3339 and GitLab's "2006-01-02 15:04:05 UTC" and "2006-01-02 15:04:05 +0200".
+func (s *Stamp) Parse(text string) {
 	s.Time = time.Time{}
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05 UTC", "2006-01-02 15:04:05 -0700"} {
 		t, err := time.Parse(layout, text)
@@ -47,8 +47,8 @@ func (s *stamp) parse(text string) {
 	}
 }
 
-// inexact returns the word of event.Unmapped for a body with a field of an unexpected type.
-func inexact(exact bool) string {
+// Inexact returns the word of event.Unmapped for a body with a field of an unexpected type.
+func Inexact(exact bool) string {
 	if exact {
 		return ""
 	}
