@@ -17,10 +17,10 @@ import (
 // cdEvent is the part that is read of a CDEvent. A field that only some types have is empty for the others.
 type cdEvent struct {
 	Context struct {
-		ID        string `json:"id"`
-		Source    string `json:"source"`
-		Type      string `json:"type"`
-		Timestamp source.Stamp  `json:"timestamp"`
+		ID        string       `json:"id"`
+		Source    string       `json:"source"`
+		Type      string       `json:"type"`
+		Timestamp source.Stamp `json:"timestamp"`
 	} `json:"context"`
 	Subject struct {
 		ID      string    `json:"id"`

@@ -19,7 +19,7 @@ type tektonRun struct {
 		GenerateName string            `json:"generateName"`
 		Namespace    string            `json:"namespace"`
 		UID          string            `json:"uid"`
-		Created      source.Stamp             `json:"creationTimestamp"`
+		Created      source.Stamp      `json:"creationTimestamp"`
 		Labels       map[string]string `json:"labels"`
 		Annotations  map[string]string `json:"annotations"`
 		Owners       []struct {
@@ -37,12 +37,12 @@ type tektonRun struct {
 	} `json:"spec"`
 	Status struct {
 		Conditions []tektonCondition `json:"conditions"`
-		Start      source.Stamp             `json:"startTime"`
-		Completion source.Stamp             `json:"completionTime"`
+		Start      source.Stamp      `json:"startTime"`
+		Completion source.Stamp      `json:"completionTime"`
 		Steps      []struct {
 			Name       string `json:"name"`
 			Terminated *struct {
-				ExitCode int64 `json:"exitCode"`
+				ExitCode int64        `json:"exitCode"`
 				Started  source.Stamp `json:"startedAt"`
 				Finished source.Stamp `json:"finishedAt"`
 			} `json:"terminated"`
@@ -51,10 +51,10 @@ type tektonRun struct {
 }
 
 type tektonCondition struct {
-	Type       string `json:"type"`
-	Status     string `json:"status"`
-	Reason     string `json:"reason"`
-	Transition source.Stamp  `json:"lastTransitionTime"`
+	Type       string       `json:"type"`
+	Status     string       `json:"status"`
+	Reason     string       `json:"reason"`
+	Transition source.Stamp `json:"lastTransitionTime"`
 }
 
 // Tekton returns the events of one CloudEvent of Tekton's controller, as source.Decoder says: a PipelineRun gives a run, a
