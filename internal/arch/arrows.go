@@ -55,7 +55,7 @@ var arrows = []arrow{
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
 	{"exporters/secrets/sources", []string{"exporters/event", "exporters/source", "exporters/secrets"}},
 	{"exporters/secrets/poll", []string{
-		"exporters/event", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
+		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
 	}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
