@@ -90,6 +90,7 @@ type Poller struct {
 
 // told is what was told of one list of secrets.
 type told struct {
+	mount  string            // of Vault
 	since  time.Time         // when it was first told in whole
 	states map[string]string // fingerprint by Subject
 	last   map[string]secrets.Secret

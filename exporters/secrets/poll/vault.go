@@ -67,7 +67,24 @@ func (r *round) vault() error {
 			r.errs = append(r.errs, err)
 		}
 	}
+	r.gone(func(mount string) bool { _, ok := answer.Data[mount+"/"]; return !ok })
 	return nil
+}
+
+// gone tells that there is nothing any more at mounts that are no more.
+func (r *round) gone(isGone func(mount string) bool) {
+	for _, below := range slices.Sorted(maps.Keys(r.told)) {
+		if isGone(r.told[below].mount) {
+			r.tell(below, nil, true)
+			delete(r.told, below)
+		}
+	}
+}
+
+// tellMount is tell for what is at a mount.
+func (r *round) tellMount(mount, below string, all []found, complete bool) {
+	r.tell(below, all, complete)
+	r.told[below].mount = mount
 }
 
 func (r *round) vaultHeader() http.Header {
@@ -104,7 +121,7 @@ func (r *round) roles(mount, path string) error {
 	var all []found
 	for _, name := range names {
 		if !r.spend() {
-			r.tell(below, all, false)
+			r.tellMount(mount, below, all, false)
 			return fmt.Errorf("list %s/%s: %w", mount, path, errTooMany)
 		}
 		var answer struct {
@@ -115,7 +132,7 @@ func (r *round) roles(mount, path string) error {
 			continue // it went in between
 		}
 		if err != nil {
-			r.tell(below, all, false)
+			r.tellMount(mount, below, all, false)
 			return err
 		}
 		policy, err := answer.Data.policy()
@@ -124,7 +141,7 @@ func (r *round) roles(mount, path string) error {
 		}
 		all = append(all, r.found(scope, "static-role", name, secrets.State{Rotated: whole(answer.Data.Rotated.Time), Mode: secrets.Active, Policy: policy}))
 	}
-	r.tell(below, all, true)
+	r.tellMount(mount, below, all, true)
 	return nil
 }
 
@@ -208,7 +225,7 @@ func (r *round) metadata(mount string) error {
 		}
 	}
 	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.subject, b.subject) })
-	r.tell(secrets.Below("vault", r.cfg.Instance, scope, "kv"), all, true)
+	r.tellMount(mount, secrets.Below("vault", r.cfg.Instance, scope, "kv"), all, true)
 	return nil
 }
 
