@@ -157,7 +157,7 @@ func (s *Secrets) observe(state State) counters.Verdict {
 	}
 	known := *t
 	if at := state.Rotated; !at.IsZero() && !at.After(state.Observed.Add(event.MaxSkew)) {
-		s.rotate(t, at, isNew, "unknown")
+		s.rotate(t, at, isNew || t.rotated.IsZero() && at.Before(t.anchor), "unknown")
 	}
 	t.told, t.confirmed = state.Time, latest(t.confirmed, state.Observed)
 	s.configure(t, state, isNew)
@@ -176,47 +176,38 @@ func (s *Secrets) configure(t *tracked, state State, isNew bool) {
 		t.mode = state.Mode
 	}
 	if before == Paused && t.mode != Paused && !t.due.IsZero() && t.due.Before(state.Observed) {
-		s.move(t, state.Observed) // it can be rotated again from now on
+		if t.came {
+			s.decide(t, excluded, paused)
+		}
+		t.due, t.came = state.Observed, false // it can be rotated again from now on
 	}
 	if state.Policy == nil || *state.Policy == t.policy {
 		return
 	}
 	was := t.policy
 	t.policy = *state.Policy
-	due := t.next()
-	if changed := was.Interval != t.policy.Interval; changed && !isNew && due.Before(state.Observed) && !due.IsZero() {
-		due = state.Observed // nobody could know before
-	} else if !changed && was.Due.Equal(t.policy.Due) {
-		return // of what is overdue, the next one counts
+	if t.came || !isNew && was.Interval == t.policy.Interval && was.Due.Equal(t.policy.Due) {
+		return // what is due stays due, whatever is asked for from now on
 	}
-	s.move(t, due)
+	t.due = t.next()
+	if !isNew && was.Interval != t.policy.Interval && !t.due.IsZero() && t.due.Before(state.Observed) {
+		t.due = state.Observed // nobody could know before
+	}
 }
 
-// move makes something else due.
-func (s *Secrets) move(t *tracked, due time.Time) {
-	if due.Equal(t.due) {
-		return
-	}
-	if t.came {
-		s.decide(t, excluded, changed)
-	}
-	t.due, t.came = due, false
-}
-
-// rotate works in that a secret was rotated at a time. A rotation before the first word about a secret is history.
+// rotate works in that a secret was rotated at a time. One that is history is not counted: nobody looked then.
 func (s *Secrets) rotate(t *tracked, at time.Time, history bool, trigger string) (isNew bool) {
 	if !at.After(t.rotated) || t.same(at) {
 		return false
 	}
-	first := history || t.rotated.IsZero() && at.Before(t.anchor)
-	if !first {
+	if !history {
 		if outcome, reason := t.judge(at); outcome != "" {
 			s.decide(t, outcome, reason)
 		}
 		s.attempted(t, Succeeded, trigger)
 	}
 	t.rotated, t.anchor, t.overdue, t.failed = at, at, time.Time{}, false
-	t.watched, t.spread = !first, false
+	t.watched, t.spread = !history, false
 	if !t.policy.Due.After(at) {
 		t.policy.Due = time.Time{} // was that of the last rotation
 	}

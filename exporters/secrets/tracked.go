@@ -19,7 +19,6 @@ const (
 	paused   = "paused"   // rotation was suspended on purpose
 	removed  = "removed"  // the secret went while it was due
 	early    = "early"    // rotated so early that nothing was due, but that was heard of later
-	changed  = "changed"  // the policy was changed while it was due
 	unseen   = "unseen"   // rotated since, but whether in time was not observed
 )
 
@@ -116,10 +115,10 @@ func (t *tracked) verdict(now, awake time.Time, silence time.Duration) (outcome,
 	switch {
 	case t.mode == Paused:
 		return excluded, paused, true
-	case t.mode == Disabled:
-		return bad, disabled, true
 	case t.failed:
 		return bad, failed, true
+	case t.mode == Disabled:
+		return bad, disabled, true
 	case told:
 		return bad, missed, true
 	}
