@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,7 +122,7 @@ func totals(s metric.Snapshot) map[string]uint64 {
 				}
 			}
 			if p.Count > 0 && f.Name != "platform.events.received" {
-				got[key[len("secret.rotation."):]] += p.Count
+				got[strings.TrimPrefix(key, "secret.rotation.")] += p.Count
 			}
 		}
 	}
