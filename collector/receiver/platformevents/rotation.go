@@ -43,6 +43,9 @@ type RotationConfig struct {
 	// Interval is the time between two rounds. 1m.
 	Interval time.Duration `mapstructure:"interval"`
 
+	// Grace is how long after it was due a secret may still be rotated. A tenth of the interval, from 1m to 24h.
+	Grace time.Duration `mapstructure:"grace"`
+
 	// Namespace is that of Vault.
 	Namespace string `mapstructure:"namespace"`
 
@@ -97,7 +100,7 @@ func (c RotationConfig) poller(name string, naming secrets.Naming) (*poll.Poller
 	}
 	return poll.New(poll.Config{
 		Kind: poll.Kind(c.Kind), Instance: c.Instance, Naming: naming, Interval: c.Interval,
-		BaseURL: c.BaseURL, TokenFile: c.TokenFile, CAFile: c.CAFile, Timeout: c.Timeout,
+		BaseURL: c.BaseURL, TokenFile: c.TokenFile, CAFile: c.CAFile, Timeout: c.Timeout, Grace: c.Grace,
 		Namespace: c.Namespace, Mounts: c.Mounts, KV: c.KV, Renew: c.Renew, Path: c.Path,
 	})
 }

@@ -68,7 +68,7 @@ func (r *round) certificate(c certificate) found {
 	f := found{
 		subject: secrets.Subject(secret.Store, r.cfg.Instance, secret.Scope, secret.Kind, secret.Name),
 		state: secrets.State{
-			Secret: secret, Rotated: whole(c.Status.From.Time), Mode: secrets.Active, Policy: &secrets.Policy{Due: whole(c.Status.Renewal.Time)},
+			Secret: secret, Rotated: whole(c.Status.From.Time), Mode: secrets.Active, Policy: &secrets.Policy{Due: whole(c.Status.Renewal.Time), Grace: max(r.cfg.Grace, 0)},
 		},
 	}
 	if c.Status.Failures > 0 {

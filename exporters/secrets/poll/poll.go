@@ -48,6 +48,10 @@ type Config struct {
 	// Timeout of one request. 10 seconds.
 	Timeout time.Duration
 
+	// Grace is how long after it was due a secret of the store may still be rotated, where the store says nothing of it.
+	// By default that of package secrets: a tenth of the interval, from a minute to a day.
+	Grace time.Duration
+
 	// Namespace is that of Vault, sent with each request.
 	Namespace string
 	// Mounts are those of Vault that are looked at. Empty: all that can have rotated secrets.

@@ -136,6 +136,7 @@ func (r *round) roles(mount, path string) error {
 			return err
 		}
 		policy, err := answer.Data.policy()
+		policy.Grace = max(r.cfg.Grace, 0)
 		if err != nil {
 			r.errs = append(r.errs, fmt.Errorf("read a role of %s/%s: %w", mount, path, err))
 		}
@@ -263,6 +264,9 @@ func (r *round) kv(mount, scope, name string) (f found, ok bool, err error) {
 			r.errs = append(r.errs, fmt.Errorf("%s: want a duration such as 90d in rotation_interval and rotation_grace, have something else", what))
 			return f, false, nil
 		}
+	}
+	if policy.Grace == 0 {
+		policy.Grace = max(r.cfg.Grace, 0)
 	}
 	state := secrets.State{Rotated: whole(d.Versions[fmt.Sprint(d.Current)].Created.Time), Mode: secrets.Active, Policy: policy}
 	if d.Custom.Paused == "true" {
