@@ -92,10 +92,7 @@ func TestDueLaws(t *testing.T) {
 			return c
 		}
 		c := open()
-		told := make([]int, len(lives))
-		for i := range told {
-			told[i] = -1
-		}
+		told := map[int]int{}
 		var sent []event.Event
 		restart := rapid.IntRange(10, 300).Draw(t, "restart every")
 		round := indexes(len(lives))
@@ -103,20 +100,7 @@ func TestDueLaws(t *testing.T) {
 			if len(lives) > 1 && now%290 == 0 {
 				round = rapid.Permutation(round).Draw(t, "order")
 			}
-			var events []event.Event
-			for _, i := range round {
-				n := 0
-				for n+1 < len(lives[i].rotations) && lives[i].rotations[n+1] <= now {
-					n++
-				}
-				if n != told[i] {
-					told[i] = n
-					events = append(events, lives[i].state(i, n, now))
-				}
-			}
-			events = append(events, secrets.Listing{
-				Origin: event.NewOrigin("vault", mount, fmt.Sprint("listed/", now), minute(now), minute(now)), Since: minute(0),
-			}.Event())
+			events := look(lives, round, told, now)
 			sent = append(sent, events...)
 			if now%170 == 0 {
 				events = append(events, rapid.SampledFrom(sent).Draw(t, "copy"))
@@ -168,6 +152,23 @@ func TestDueLaws(t *testing.T) {
 			t.Fatalf("after a replay of the journal (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// look returns what a poller tells, which has told some rotation of each life before.
+func look(lives []life, round []int, told map[int]int, now int) (events []event.Event) {
+	for _, i := range round {
+		n := 0
+		for n+1 < len(lives[i].rotations) && lives[i].rotations[n+1] <= now {
+			n++
+		}
+		if before, ok := told[i]; !ok || n != before {
+			told[i] = n
+			events = append(events, lives[i].state(i, n, now))
+		}
+	}
+	return append(events, secrets.Listing{
+		Origin: event.NewOrigin("vault", mount, fmt.Sprint("listed/", now), minute(now), minute(now)), Since: minute(0),
+	}.Event())
 }
 
 func indexes(n int) []int {

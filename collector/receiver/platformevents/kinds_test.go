@@ -51,6 +51,8 @@ func TestKinds(t *testing.T) {
 	f("jenkins", "jenkins/notification_completed.json", bearer, bears())
 	f("tekton", "tekton/pipelinerun_successful.json", bearer, bears(
 		"Ce-Type", "dev.tekton.event.pipelinerun.successful.v1", "Ce-Id", "1", "Ce-Source", "/x", "Ce-Specversion", "1.0"))
+	f("vault", "../../../secrets/sources/testdata/vault-rotation.log", bearer, bears())
+	f("secretsmanager", "../../../secrets/sources/testdata/rotation-events.json", bearer, bears())
 	f("json", "cdevents/pipelinerun_finished.json", platformevents.SourceConfig{BearerToken: token, Mapping: &sources.Mapping{
 		Source: "ours", Fact: "run", Statuses: map[string]string{"success": "success", "failure": "failure"},
 		Fields: map[string]string{"id": "/subject/id", "status": "/subject/content/outcome", "pipeline": "/subject/content/pipelineName"},
