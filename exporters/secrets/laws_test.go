@@ -192,8 +192,8 @@ func (l life) state(i, rotation, now int) event.Event {
 // exact compares attributes with their types.
 var exact = cmp.Comparer(func(a, b event.Attr) bool { return a == b })
 
-// TestEventsSurvive: every fact comes back from an event as it was, also through a ledger.
-func TestEventsSurvive(t *testing.T) {
+// TestLedger: what was counted is there when the ledger is opened again, with what every fact said.
+func TestLedger(t *testing.T) {
 	dir := t.TempDir()
 	var want metric.Snapshot
 	for i := range 3 {
@@ -216,7 +216,6 @@ func TestEventsSurvive(t *testing.T) {
 		s.attempt(float64(now)+0.2, secrets.Failed, fmt.Sprint(i))
 		s.listed(float64(now)+0.3, 0)
 		want = s.read(float64(now) + 24)
-		// No Close but that of the file: what was acknowledged is on disk.
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -268,6 +267,40 @@ func TestCardinality(t *testing.T) {
 		t.Errorf("got %v, want 1000 attempts and 300 secrets, as many as are kept", got)
 	}
 }
+
+// TestForged: an event that somebody else made, and sent as a log record, decides nothing and makes no series.
+func TestForged(t *testing.T) {
+	s := newStory(t)
+	s.says(1, 0)
+	before := s.read(2)
+	forged := func(name string, attrs ...event.Attr) event.Event {
+		return event.NewOrigin("vault", mount+"/app", "forged", at(2), at(2)).Event(name, time.Time{}, append(attrs, event.Int(event.RotationDue, at(24).Unix()))...)
+	}
+	s.add(
+		forged(event.RotationDecided, event.String(event.Outcome, good)),
+		forged(event.RotationDecided, event.String(event.Outcome, "anything"), event.String(event.RotationReason, "anything")),
+		forged(event.RotationFailed, event.String(event.RotationResult, "anything")),
+	)
+	if diff := cmp.Diff(totals(before), totals(s.read(2))); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+	for i := range 100 {
+		s.add(secrets.Access{
+			Origin: event.NewOrigin("vault", mount+"/app", fmt.Sprint("access/", i), at(2), at(2)), Secret: app,
+			Operation: fmt.Sprint("x", i), Outcome: fmt.Sprint("x", i), Principal: fmt.Sprint("x", i),
+		}.Event())
+	}
+	if got := totals(s.read(2)); got["secret.accesses"] != 100 {
+		t.Errorf("got %v, want 100 accesses", got)
+	}
+	for _, f := range s.read(2).Families {
+		if f.Name == "secret.accesses" && len(f.Points) != 1 {
+			t.Errorf("%d series of accesses, want 1", len(f.Points))
+		}
+	}
+}
+
+const good = "good"
 
 // TestOrderOfSecrets: what is said of one secret does not depend on when another is heard of.
 func TestOrderOfSecrets(t *testing.T) {
