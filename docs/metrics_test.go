@@ -8,20 +8,34 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 )
 
-// TestMetrics keeps the table of metrics as the counters declare them, and the table of attributes whole.
+// TestMetrics keeps the tables of metrics as the counters declare them, and the tables of attributes whole.
 func TestMetrics(t *testing.T) {
 	page := read(t, "metrics.md")
-	before, rest, ok := strings.Cut(page, "<!-- begin pipelines")
+	for _, domain := range []counters.Domain{pipelines.New(pipelines.Options{}), secrets.New(secrets.Options{})} {
+		page = withTable(t, page, domain)
+	}
+	golden(t, "metrics.md", page)
+}
+
+// withTable returns the page with the table of a domain as it should be.
+func withTable(t *testing.T, page string, domain counters.Domain) string {
+	t.Helper()
+	begin, end := "<!-- begin "+domain.Name(), "<!-- end "+domain.Name()+" -->"
+	before, rest, ok := strings.Cut(page, begin)
 	comment, rest, okToo := strings.Cut(rest, "-->\n")
-	_, after, okThree := strings.Cut(rest, "<!-- end pipelines -->")
+	_, after, okThree := strings.Cut(rest, end)
 	if !ok || !okToo || !okThree {
-		t.Fatal("want comments around the table of pipelines")
+		t.Fatalf("want comments around the table of %s", domain.Name())
 	}
 	var table strings.Builder
 	table.WriteString("| metric | in Prometheus | kind, unit | from | what | attributes |\n|---|---|---|---|---|---|\n")
-	for _, f := range counters.Families(pipelines.New(pipelines.Options{})) {
+	for _, f := range counters.Families(domain) {
+		if f.Name == "platform.events.received" && domain.Name() != "pipelines" {
+			continue // of all domains, and in the first table
+		}
 		var attributes []string
 		for _, name := range f.Attributes {
 			attributes = append(attributes, "`"+name+"`")
@@ -32,5 +46,5 @@ func TestMetrics(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| `%s` | `%s` | %v, %s | %s | %s | %s |\n", f.Name, f.PrometheusName(), f.Kind, f.Unit, f.From, f.Help, strings.Join(attributes, ", "))
 	}
-	golden(t, "metrics.md", before+"<!-- begin pipelines"+comment+"-->\n"+table.String()+"<!-- end pipelines -->"+after)
+	return before + begin + comment + "-->\n" + table.String() + end + after
 }

@@ -58,6 +58,13 @@ func (r *Remembered[K, V]) Forget(before time.Time) {
 	}
 }
 
+// Drop drops the thing with the key, if there is one.
+func (r *Remembered[K, V]) Drop(key K) {
+	if at := r.byKey[key]; at != nil {
+		r.drop(at)
+	}
+}
+
 func (r *Remembered[K, V]) drop(at *list.Element) {
 	delete(r.byKey, r.order.Remove(at).(*memory[K, V]).key)
 }

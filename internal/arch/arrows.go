@@ -53,6 +53,10 @@ var arrows = []arrow{
 	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger"}},
 	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/source", "exporters/pipelines"}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
+	{"exporters/secrets/sources", []string{"exporters/event", "exporters/source", "exporters/secrets"}},
+	{"exporters/secrets/poll", []string{
+		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
+	}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
 	// Execution.

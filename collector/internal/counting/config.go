@@ -7,6 +7,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 )
 
 // Config is what every component that counts events lets the user decide.
@@ -78,5 +79,6 @@ func (c Config) Validate() error {
 func (cfg Config) domains() []counters.Domain {
 	return []counters.Domain{
 		pipelines.New(pipelines.Options{Settle: cfg.Settle, MaxSeries: cfg.Limits.Series, MaxRuns: cfg.Limits.Runs}),
+		secrets.New(secrets.Options{MaxSeries: cfg.Limits.Series}),
 	}
 }

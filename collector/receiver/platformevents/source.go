@@ -3,11 +3,14 @@ package platformevents
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
+	secretsources "github.com/plimsoll-slo/plimsoll/exporters/secrets/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
@@ -102,7 +105,11 @@ func (c *Config) source(name string) SourceConfig {
 const mapped = "json"
 
 // kinds returns every kind of system that the receiver can read, sorted by name.
-func kinds() []source.Kind { return sources.Kinds() }
+func kinds() []source.Kind {
+	all := slices.Concat(sources.Kinds(), secretsources.Kinds(secrets.Naming{}))
+	slices.SortFunc(all, func(a, b source.Kind) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
 
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
 func (s SourceConfig) kind() (source.Kind, error) {
