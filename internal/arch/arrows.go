@@ -53,6 +53,8 @@ var arrows = []arrow{
 	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger"}},
 	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/source", "exporters/pipelines"}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
+	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
+	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
 	// Execution.

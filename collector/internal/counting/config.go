@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
+	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
@@ -17,11 +18,29 @@ type Config struct {
 	// Settle is how long after a failure a rerun still changes the final outcome of a run.
 	Settle time.Duration `mapstructure:"settle"`
 
+	// Incidents say when an incident that comes again is the same one.
+	Incidents IncidentsConfig `mapstructure:"incidents"`
+
 	// Limits bound the memory.
 	Limits LimitsConfig `mapstructure:"limits"`
 
 	// Storage is where what was counted survives a restart. Without it counters are in memory and begin at zero.
 	Storage StorageConfig `mapstructure:"storage"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// IncidentsConfig says when an incident that comes again is the same one.
+type IncidentsConfig struct {
+	// Reopen is how soon after its end it is the same incident, whose clock goes on; an end is final after this time.
+	Reopen time.Duration `mapstructure:"reopen"`
+
+	// Recur is how soon after its end it is a recurrence.
+	Recur time.Duration `mapstructure:"recur"`
+
+	// Absent is how long an alert is missing in Alertmanager's list before it has ended.
+	Absent time.Duration `mapstructure:"absent"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -52,9 +71,10 @@ type StorageConfig struct {
 // DefaultConfig returns what counts if the user says nothing.
 func DefaultConfig() Config {
 	return Config{
-		Interval: 30 * time.Second,
-		Settle:   30 * time.Minute,
-		Limits:   LimitsConfig{Series: 2000, Runs: 50_000},
+		Interval:  30 * time.Second,
+		Settle:    30 * time.Minute,
+		Incidents: IncidentsConfig{Reopen: 30 * time.Minute, Recur: 30 * 24 * time.Hour, Absent: 5 * time.Minute},
+		Limits:    LimitsConfig{Series: 2000, Runs: 50_000},
 	}
 }
 
@@ -68,6 +88,9 @@ func (c Config) Validate() error {
 	if c.Settle <= 0 {
 		bad("settle: want more than 0s, have %v", c.Settle)
 	}
+	if i := c.Incidents; i.Reopen <= 0 || i.Recur <= i.Reopen || i.Absent <= 0 {
+		bad("incidents: want reopen and absent above 0s and recur above reopen, have %v, %v and %v", i.Reopen, i.Absent, i.Recur)
+	}
 	if c.Limits.Series <= 0 || c.Limits.Runs <= 0 {
 		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
 	}
@@ -78,5 +101,8 @@ func (c Config) Validate() error {
 func (cfg Config) domains() []counters.Domain {
 	return []counters.Domain{
 		pipelines.New(pipelines.Options{Settle: cfg.Settle, MaxSeries: cfg.Limits.Series, MaxRuns: cfg.Limits.Runs}),
+		incidents.New(incidents.Options{
+			Reopen: cfg.Incidents.Reopen, Recur: cfg.Incidents.Recur, Absent: cfg.Incidents.Absent, MaxSeries: cfg.Limits.Series,
+		}),
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/config/configopaque"
 
+	incidents "github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
@@ -102,7 +103,7 @@ func (c *Config) source(name string) SourceConfig {
 const mapped = "json"
 
 // kinds returns every kind of system that the receiver can read, sorted by name.
-func kinds() []source.Kind { return sources.Kinds() }
+func kinds() []source.Kind { return source.Joined(sources.Kinds(), incidents.Kinds()) }
 
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
 func (s SourceConfig) kind() (source.Kind, error) {
