@@ -299,7 +299,7 @@ func (d *Incidents) Settled(now time.Time) (events []event.Event) {
 		}
 	}
 	for _, x := range d.ending {
-		if !now.Before(x.heard.Add(d.options.Reopen)) {
+		if now.After(x.heard.Add(d.options.Reopen)) {
 			events = append(events, made(settled, x.fingerprint, x.heard))
 		}
 	}

@@ -68,7 +68,7 @@ func Alertmanager(_ http.Header, body []byte, observed time.Time) ([]event.Event
 		events = append(events, unused)
 	}
 	for _, a := range n.Alerts {
-		state, at := incidents.Opened, a.StartsAt.Time
+		state, at := incidents.Opened, a.StartsAt.Truncate(time.Millisecond)
 		switch event.Word(a.Status) {
 		case "firing":
 		case "resolved":
@@ -95,15 +95,16 @@ func (a alert) report(state incidents.State, at, observed time.Time) (r incident
 	if !fingerprints.MatchString(a.Fingerprint) || a.StartsAt.IsZero() || event.Word(a.Labels.Severity) == "none" {
 		return incidents.Report{}, false
 	}
-	key := a.StartsAt.UTC().Format(time.RFC3339Nano) + "/" + [...]string{"firing", "", "", "resolved", "seen"}[state]
+	start := a.StartsAt.Truncate(time.Millisecond) // lists have no more digits than that, webhooks have
+	key := start.UTC().Format(time.RFC3339Nano) + "/" + [...]string{"firing", "", "", "resolved", "seen"}[state]
 	l := a.Labels
 	r = incidents.Report{
 		Origin: event.NewOrigin(alertmanager, "am/"+a.Fingerprint, key, at, observed), State: state,
 		Name: identifier(l.Name), Severity: severity(l.Severity), Service: name(l.Service), Team: name(l.Team), SLO: identifier(l.SLO),
-		Start: a.StartsAt.Time,
+		Start: start,
 	}
-	if _, believable := event.Clamp(a.StartsAt.Time, observed); !believable {
-		r.Start = r.Time
+	if _, believable := event.Clamp(start, observed); !believable {
+		r.Start, r.Unmapped = r.Time, "clock"
 	}
 	if r.Fingerprint = incidents.NewFingerprint("slo", l.SLO, l.Severity, l.Service, l.Team); l.SLO == "" {
 		r.Fingerprint = incidents.NewFingerprint("alert", l.Name, l.Severity, l.Service, l.Team, l.Cluster, l.Namespace)
