@@ -86,7 +86,7 @@ func (c BackfillConfig) poller(name string) (poller, error) {
 func (c *Config) backfillNames() []string { return slices.Sorted(maps.Keys(c.Backfill)) }
 
 // askEvery is how often a poller is told the time. It asks when its own interval is over.
-const askEvery = 10 * time.Second
+const askEvery = time.Second
 
 // backfill asks all systems, each on its own, until the receiver ends.
 func (r *eventsReceiver) backfill(running context.Context) {
