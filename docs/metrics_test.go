@@ -2,26 +2,49 @@ package docs_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 )
 
-// TestMetrics keeps the table of metrics as the counters declare them, and the table of attributes whole.
+// domains are those whose tables the page has, by the name in its comments.
+func domains() map[string]counters.Domain {
+	return map[string]counters.Domain{
+		"pipelines": pipelines.New(pipelines.Options{}),
+		"incidents": incidents.New(incidents.Options{}),
+	}
+}
+
+// TestMetrics keeps the tables of metrics as the counters declare them, and that of attributes whole.
 func TestMetrics(t *testing.T) {
 	page := read(t, "metrics.md")
-	before, rest, ok := strings.Cut(page, "<!-- begin pipelines")
+	for _, name := range slices.Sorted(maps.Keys(domains())) {
+		page = withTable(t, page, name, domains()[name])
+	}
+	golden(t, "metrics.md", page)
+}
+
+// withTable returns the page with the table of a domain as it has to be. What counters have besides is in the first.
+func withTable(t *testing.T, page, name string, domain counters.Domain) string {
+	t.Helper()
+	before, rest, ok := strings.Cut(page, "<!-- begin "+name)
 	comment, rest, okToo := strings.Cut(rest, "-->\n")
-	_, after, okThree := strings.Cut(rest, "<!-- end pipelines -->")
+	_, after, okThree := strings.Cut(rest, "<!-- end "+name+" -->")
 	if !ok || !okToo || !okThree {
-		t.Fatal("want comments around the table of pipelines")
+		t.Fatalf("want comments around the table of %s", name)
 	}
 	var table strings.Builder
 	table.WriteString("| metric | in Prometheus | kind, unit | from | what | attributes |\n|---|---|---|---|---|---|\n")
-	for _, f := range counters.Families(pipelines.New(pipelines.Options{})) {
+	for _, f := range counters.Families(domain) {
+		if f.Name == "platform.events.received" && name != "pipelines" {
+			continue
+		}
 		var attributes []string
 		for _, name := range f.Attributes {
 			attributes = append(attributes, "`"+name+"`")
@@ -32,5 +55,5 @@ func TestMetrics(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| `%s` | `%s` | %v, %s | %s | %s | %s |\n", f.Name, f.PrometheusName(), f.Kind, f.Unit, f.From, f.Help, strings.Join(attributes, ", "))
 	}
-	golden(t, "metrics.md", before+"<!-- begin pipelines"+comment+"-->\n"+table.String()+"<!-- end pipelines -->"+after)
+	return before + "<!-- begin " + name + comment + "-->\n" + table.String() + "<!-- end " + name + " -->" + after
 }

@@ -12,11 +12,12 @@ type counts struct {
 	opened, excluded, restored, answered *metric.Table
 }
 
-// whose are the attributes that every metric has.
-var whose = [...]string{event.EventSource, event.Severity, event.Service, event.Team}
+// attributes returns the names of those that every metric has, and more.
+func attributes(more ...string) []string {
+	return append([]string{event.EventSource, event.Severity, event.Service, event.Team}, more...)
+}
 
 func newCounts(limit int) *counts {
-	attributes := func(more ...string) []string { return append(whose[:], more...) }
 	bounds := []float64{
 		60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, // 1 minute to 8 hours
 		86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000, // 1 day to 30 days
@@ -89,12 +90,12 @@ func (d *Incidents) Gauges(now time.Time) []*metric.Table {
 	open := metric.NewTable(metric.Family{
 		Name: "incident.open", Unit: "{incident}", Kind: metric.Gauge, From: "incidents",
 		Help:       "Incidents that have not ended, by whether somebody knows of them.",
-		Attributes: append(whose[:], event.IncidentState),
+		Attributes: attributes(event.IncidentState),
 	}, d.options.MaxSeries)
 	oldest := metric.NewTable(metric.Family{
 		Name: "incident.oldest", Unit: "s", Kind: metric.Gauge, From: "incidents",
 		Help:       "Time since the first sign of the incident that has been open for longest, 0 if none is.",
-		Attributes: whose[:],
+		Attributes: attributes(),
 	}, d.options.MaxSeries)
 	d.known.All(func(_ string, _ time.Time, in *incident) {
 		unbounded, bounded := in.attrs()
