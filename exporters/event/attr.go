@@ -70,6 +70,7 @@ const (
 	PolicyName     = "policy.name"        // of the policy or constraint
 	PolicyDecision = "policy.decision"    // allow, deny, warn, audit or error
 	Namespace      = "k8s.namespace.name" // where the object is; absent if it is in none
+	Count          = "platform.count"     // how many things an event stands for
 )
 
 // Attributes of onboarding and of the telemetry of services.

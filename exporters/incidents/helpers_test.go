@@ -2,7 +2,6 @@ package incidents_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,36 +15,6 @@ import (
 var t0 = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func minutes(m float64) time.Time { return t0.Add(time.Duration(m * float64(time.Minute))) }
-
-// journal is one in memory.
-type journal struct {
-	state  []byte
-	events []event.Event
-}
-
-func (j *journal) Append(events ...event.Event) error {
-	j.events = append(j.events, events...)
-	return nil
-}
-
-func (j *journal) Compact(state []byte) error {
-	j.state, j.events = slices.Clone(state), nil
-	return nil
-}
-
-func (j *journal) Replay(state func([]byte) error, each func(event.Event) error) error {
-	if j.state != nil {
-		if err := state(j.state); err != nil {
-			return err
-		}
-	}
-	for _, e := range j.events {
-		if err := each(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 type fatal interface{ Fatal(...any) }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 )
 
@@ -138,7 +139,7 @@ func TestBounds(t *testing.T) {
 
 // TestOptionsChange: what is in the journal is counted with the options of its time.
 func TestOptionsChange(t *testing.T) {
-	j := &journal{}
+	j := &exportertest.Journal{}
 	c := opened(t, j, incidents.Options{})
 	add(t, c, told{alert: "1", incident: "x", at: 0}.event(), told{alert: "1", incident: "x", state: incidents.Resolved, at: 10}.event())
 	c = opened(t, j, incidents.Options{Reopen: time.Minute})

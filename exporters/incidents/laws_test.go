@@ -13,6 +13,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 )
@@ -87,7 +88,7 @@ var roughly = cmpopts.EquateApprox(0, 1e-6)
 // journal that is compacted now and then, the totals are those of the definition.
 func TestCountingLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		d, j := draw(t), &journal{}
+		d, j := draw(t), &exportertest.Journal{}
 		c, undisturbed := opened(t, j, incidents.Options{}), counters.New(t0, incidents.New(incidents.Options{}))
 		both := func(e event.Event) {
 			if err := errors.Join(c.Add(e), undisturbed.Add(e)); err != nil {

@@ -55,6 +55,7 @@ var arrows = []arrow{
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
 	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
 	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
+	{"exporters/policy/sources", []string{"exporters/event", "exporters/source", "exporters/policy"}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
 	// Execution.

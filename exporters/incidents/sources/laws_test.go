@@ -53,51 +53,6 @@ func check(t testing.TB, what string, f fixture, body []byte) []event.Event {
 	return events
 }
 
-// place is a value in a parsed fixture.
-type place struct {
-	path string
-	leaf bool
-	set  func(any)
-	was  any
-}
-
-func places(path string, v any, set func(any)) []place {
-	_, object := v.(map[string]any)
-	_, list := v.([]any)
-	all := []place{{path, !object && !list, set, v}}
-	switch v := v.(type) {
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			all = append(all, places(strings.TrimPrefix(path+"."+name, "."), v[name], func(x any) { v[name] = x })...)
-		}
-	case []any:
-		for i := range v {
-			all = append(all, places(path+"[]", v[i], func(x any) { v[i] = x })...)
-		}
-	}
-	return all
-}
-
-// mutate calls do for every place of a body with a way to see it with another value there.
-func mutate(t *testing.T, body []byte, do func(p place, with func(any) []byte)) {
-	t.Helper()
-	var root any
-	if err := json.Unmarshal(body, &root); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range places("", root, func(v any) { root = v }) {
-		do(p, func(v any) []byte {
-			p.set(v)
-			defer p.set(p.was)
-			body, err := json.Marshal(root)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return body
-		})
-	}
-}
-
 // planted are what must not come through: a message, an address of a person, addresses with a token in them.
 var planted = []string{"hunter2 fell over, call Jane", "hunter2@example.com", "https://example.com/x?token=hunter2", "git://u:hunter2@host/x"}
 
@@ -116,23 +71,23 @@ func TestMeant(t *testing.T) {
 		meant[kind+" "+path] = true
 	}
 	for _, f := range everything(t) {
-		mutate(t, f.body, func(p place, with func(any) []byte) {
+		exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
 			for _, text := range planted {
-				if p.leaf {
-					note(f.name, p.path, text, check(t, p.path, f, with(text)))
+				if p.Leaf {
+					note(f.name, p.Path, text, check(t, p.Path, f, with(text)))
 				}
 			}
 		})
 	}
 	silences := exportertest.Read(t, "testdata/lists/silences.json")
-	mutate(t, exportertest.Read(t, "testdata/lists/alerts.json"), func(p place, with func(any) []byte) {
+	exportertest.Mutate(t, exportertest.Read(t, "testdata/lists/alerts.json"), func(p exportertest.Place, with func(any) []byte) {
 		for _, text := range planted {
-			if p.leaf {
+			if p.Leaf {
 				events, err := sources.AlertmanagerList("x", "", with(text), silences, observed)
 				if err != nil {
 					t.Fatal(err)
 				}
-				note("lists/", p.path, text, events)
+				note("lists/", p.Path, text, events)
 			}
 		}
 	})
@@ -141,15 +96,18 @@ func TestMeant(t *testing.T) {
 
 var hostile = []any{
 	nil, "", "\n\r\x00\x1b[31m", strings.Repeat("long ", 2000), strings.Repeat("é", 5000), "../../%2e%2e", json.RawMessage(`"\ud800"`), -1, 17,
-	json.RawMessage("1e308"), json.RawMessage("99999999999999999999999"), true, []any{}, map[string]any{}, []any{nil, 1, "x", map[string]any{"id": 1}},
+	json.RawMessage("1e308"), json.RawMessage("99999999999999999999999"), true,
+	[]any{},
+	map[string]any{},
+	[]any{nil, 1, "x", map[string]any{"id": 1}},
 	"9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "resolved", "incident.resolved",
 }
 
 func TestHostileValues(t *testing.T) {
 	for _, f := range everything(t) {
-		mutate(t, f.body, func(p place, with func(any) []byte) {
+		exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
 			for _, value := range hostile {
-				check(t, p.path, f, with(value))
+				check(t, p.Path, f, with(value))
 			}
 		})
 		for _, body := range [][]byte{nil, f.body[:len(f.body)/2], []byte("[]"), []byte("null"), []byte("17"), []byte(strings.Repeat(`{"alerts":`, 20_000))} {
@@ -157,12 +115,12 @@ func TestHostileValues(t *testing.T) {
 		}
 	}
 	silences := exportertest.Read(t, "testdata/lists/silences.json")
-	mutate(t, exportertest.Read(t, "testdata/lists/alerts.json"), func(p place, with func(any) []byte) {
+	exportertest.Mutate(t, exportertest.Read(t, "testdata/lists/alerts.json"), func(p exportertest.Place, with func(any) []byte) {
 		for _, value := range hostile {
 			events, _ := sources.AlertmanagerList("x", "", with(value), silences, observed)
 			for _, e := range events {
 				if wrong := unlawful(e); wrong != "" {
-					t.Errorf("%s: %v %s", p.path, e, wrong)
+					t.Errorf("%s: %v %s", p.Path, e, wrong)
 				}
 			}
 		}
