@@ -11,6 +11,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 )
 
 // domains are those whose tables the page has, by the name in its comments.
@@ -18,6 +19,7 @@ func domains() map[string]counters.Domain {
 	return map[string]counters.Domain{
 		"pipelines": pipelines.New(pipelines.Options{}),
 		"incidents": incidents.New(incidents.Options{}),
+		"policies":  policy.New(policy.Options{}),
 	}
 }
 

@@ -139,7 +139,7 @@ func TestIncidents(t *testing.T) {
 	x.alert(first, end)
 	x.expect(restored, 1, 0)
 	x.expect(took, end.Sub(first).Seconds(), 5) // asked every second, and the machine may be slow
-	x.expect(counted, 1, 0) // no webhook said that it ended
+	x.expect(counted, 1, 0)                     // no webhook said that it ended
 	sum := x.query(took)
 
 	mustOutput(t, "amtool", "silence", "expire", silence.SilenceID, "--alertmanager.url", am.url)

@@ -8,6 +8,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 )
 
 // Config is what every component that counts events lets the user decide.
@@ -104,5 +105,6 @@ func (cfg Config) domains() []counters.Domain {
 		incidents.New(incidents.Options{
 			Reopen: cfg.Incidents.Reopen, Recur: cfg.Incidents.Recur, Absent: cfg.Incidents.Absent, MaxSeries: cfg.Limits.Series,
 		}),
+		policy.New(policy.Options{MaxSeries: cfg.Limits.Series}),
 	}
 }

@@ -64,6 +64,8 @@ func TestKinds(t *testing.T) {
 	mac.Write(page)
 	f("pagerduty", "incidents/sources/testdata/pagerduty/triggered.json", platformevents.SourceConfig{Secrets: []configopaque.String{secret}},
 		map[string]string{"X-PagerDuty-Signature": "v1=" + hex.EncodeToString(mac.Sum(nil))})
+	f("gatekeeper", "policy/sources/testdata/gatekeeper/event_denied.json", bearer, bears())
+	f("kyverno", "policy/sources/testdata/kyverno/event_blocked.json", bearer, bears())
 	f("json", "pipelines/sources/testdata/cdevents/pipelinerun_finished.json", platformevents.SourceConfig{BearerToken: token, Mapping: &sources.Mapping{
 		Source: "ours", Fact: "run", Statuses: map[string]string{"success": "success", "failure": "failure"},
 		Fields: map[string]string{"id": "/subject/id", "status": "/subject/content/outcome", "pipeline": "/subject/content/pipelineName"},

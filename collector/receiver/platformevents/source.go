@@ -9,6 +9,7 @@ import (
 
 	incidents "github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	policies "github.com/plimsoll-slo/plimsoll/exporters/policy/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
@@ -103,7 +104,9 @@ func (c *Config) source(name string) SourceConfig {
 const mapped = "json"
 
 // kinds returns every kind of system that the receiver can read, sorted by name.
-func kinds() []source.Kind { return source.Joined(sources.Kinds(), incidents.Kinds()) }
+func kinds() []source.Kind {
+	return source.Joined(sources.Kinds(), incidents.Kinds(), policies.Kinds())
+}
 
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
 func (s SourceConfig) kind() (source.Kind, error) {
