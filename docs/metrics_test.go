@@ -10,6 +10,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
+	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 )
@@ -17,9 +18,10 @@ import (
 // domains are those whose tables the page has, by the name in its comments.
 func domains() map[string]counters.Domain {
 	return map[string]counters.Domain{
-		"pipelines": pipelines.New(pipelines.Options{}),
-		"incidents": incidents.New(incidents.Options{}),
-		"policies":  policy.New(policy.Options{}),
+		"pipelines":  pipelines.New(pipelines.Options{}),
+		"incidents":  incidents.New(incidents.Options{}),
+		"onboarding": onboarding.New(onboarding.Options{}),
+		"policies":   policy.New(policy.Options{}),
 	}
 }
 

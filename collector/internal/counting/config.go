@@ -7,6 +7,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
+	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 )
@@ -21,6 +22,9 @@ type Config struct {
 
 	// Incidents say when an incident that comes again is the same one.
 	Incidents IncidentsConfig `mapstructure:"incidents"`
+
+	// Onboarding says when nobody waits for a service any more.
+	Onboarding OnboardingConfig `mapstructure:"onboarding"`
 
 	// Limits bound the memory.
 	Limits LimitsConfig `mapstructure:"limits"`
@@ -42,6 +46,15 @@ type IncidentsConfig struct {
 
 	// Absent is how long an alert is missing in Alertmanager's list before it has ended.
 	Absent time.Duration `mapstructure:"absent"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// OnboardingConfig says when nobody waits for a service any more.
+type OnboardingConfig struct {
+	// Abandon is how long after it was asked for a service without a deployment is abandoned.
+	Abandon time.Duration `mapstructure:"abandon"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -72,10 +85,11 @@ type StorageConfig struct {
 // DefaultConfig returns what counts if the user says nothing.
 func DefaultConfig() Config {
 	return Config{
-		Interval:  30 * time.Second,
-		Settle:    30 * time.Minute,
-		Incidents: IncidentsConfig{Reopen: 30 * time.Minute, Recur: 30 * 24 * time.Hour, Absent: 5 * time.Minute},
-		Limits:    LimitsConfig{Series: 2000, Runs: 50_000},
+		Interval:   30 * time.Second,
+		Settle:     30 * time.Minute,
+		Incidents:  IncidentsConfig{Reopen: 30 * time.Minute, Recur: 30 * 24 * time.Hour, Absent: 5 * time.Minute},
+		Onboarding: OnboardingConfig{Abandon: 90 * 24 * time.Hour},
+		Limits:     LimitsConfig{Series: 2000, Runs: 50_000},
 	}
 }
 
@@ -92,6 +106,9 @@ func (c Config) Validate() error {
 	if i := c.Incidents; i.Reopen <= 0 || i.Recur <= i.Reopen || i.Absent <= 0 {
 		bad("incidents: want reopen and absent above 0s and recur above reopen, have %v, %v and %v", i.Reopen, i.Absent, i.Recur)
 	}
+	if c.Onboarding.Abandon <= 0 {
+		bad("onboarding::abandon: want more than 0s, have %v", c.Onboarding.Abandon)
+	}
 	if c.Limits.Series <= 0 || c.Limits.Runs <= 0 {
 		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
 	}
@@ -105,6 +122,7 @@ func (cfg Config) domains() []counters.Domain {
 		incidents.New(incidents.Options{
 			Reopen: cfg.Incidents.Reopen, Recur: cfg.Incidents.Recur, Absent: cfg.Incidents.Absent, MaxSeries: cfg.Limits.Series,
 		}),
+		onboarding.New(onboarding.Options{Settle: cfg.Settle, Abandon: cfg.Onboarding.Abandon, MaxSeries: cfg.Limits.Series}),
 		policy.New(policy.Options{MaxSeries: cfg.Limits.Series}),
 	}
 }

@@ -64,6 +64,8 @@ func TestKinds(t *testing.T) {
 	mac.Write(page)
 	f("pagerduty", "incidents/sources/testdata/pagerduty/triggered.json", platformevents.SourceConfig{Secrets: []configopaque.String{secret}},
 		map[string]string{"X-PagerDuty-Signature": "v1=" + hex.EncodeToString(mac.Sum(nil))})
+	f("backstage", "onboarding/sources/testdata/backstage/task_processing.json", bearer, bears())
+	f("cdevents", "onboarding/sources/testdata/cdevents/repository_created.json", bearer, bears())
 	f("gatekeeper", "policy/sources/testdata/gatekeeper/event_denied.json", bearer, bears())
 	f("kyverno", "policy/sources/testdata/kyverno/event_blocked.json", bearer, bears())
 	f("json", "pipelines/sources/testdata/cdevents/pipelinerun_finished.json", platformevents.SourceConfig{BearerToken: token, Mapping: &sources.Mapping{

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	incidents "github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
+	onboardings "github.com/plimsoll-slo/plimsoll/exporters/onboarding/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 	policies "github.com/plimsoll-slo/plimsoll/exporters/policy/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
@@ -105,7 +106,7 @@ const mapped = "json"
 
 // kinds returns every kind of system that the receiver can read, sorted by name.
 func kinds() []source.Kind {
-	return source.Joined(sources.Kinds(), incidents.Kinds(), policies.Kinds())
+	return source.Joined(sources.Kinds(), incidents.Kinds(), onboardings.Kinds(), policies.Kinds())
 }
 
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
