@@ -55,6 +55,7 @@ var arrows = []arrow{
 		"exporters/event", "exporters/source", "exporters/pipelines", "exporters/incidents", "exporters/onboarding", // for mappings
 	}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
+	{"exporters/coverage", []string{"exporters/event", "exporters/metric", "exporters/counters", "internal/yamlsrc"}},
 	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
 	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
 	{"exporters/onboarding/sources", []string{"exporters/event", "exporters/source", "exporters/onboarding"}},
