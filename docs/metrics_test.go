@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
+	"github.com/plimsoll-slo/plimsoll/exporters/coverage"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
@@ -19,6 +20,7 @@ import (
 func domains() map[string]counters.Domain {
 	return map[string]counters.Domain{
 		"pipelines":  pipelines.New(pipelines.Options{}),
+		"coverage":   coverage.New(coverage.Options{}, nil),
 		"incidents":  incidents.New(incidents.Options{}),
 		"onboarding": onboarding.New(onboarding.Options{}),
 		"policies":   policy.New(policy.Options{}),

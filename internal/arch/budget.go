@@ -8,7 +8,8 @@ import "fmt"
 var budget = map[string]int{
 	// 650 without serve: its receivers and its query API are those of Prometheus, with all that they link.
 	"cmd/plimsoll":           790,
-	"cmd/plimsoll-collector": 1000,
+	// Each domain of telemetry is one to three small packages of ours.
+	"cmd/plimsoll-collector": 1030,
 	"cmd/plimsoll-gateway":   1700,
 }
 
