@@ -76,3 +76,16 @@ func (r *Remembered[K, V]) All(each func(key K, heard time.Time, value *V)) {
 		each(m.key, m.heard, &m.value)
 	}
 }
+
+// Full tells whether the next new thing needs the room of another.
+func (r *Remembered[K, V]) Full() bool { return len(r.byKey) >= r.limit }
+
+// Oldest returns what was not heard of for longest; ok is false if there is nothing.
+func (r *Remembered[K, V]) Oldest() (key K, heard time.Time, value *V, ok bool) {
+	at := r.order.Front()
+	if at == nil {
+		return key, heard, nil, false
+	}
+	m := at.Value.(*memory[K, V])
+	return m.key, m.heard, &m.value, true
+}

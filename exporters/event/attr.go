@@ -70,6 +70,34 @@ const (
 	Overflow          = "otel.metric.overflow"     // true on the series that takes what exceeds a cardinality limit
 )
 
+// Attributes of incidents.
+const (
+	Team           = "platform.team"        // who owns it
+	Fingerprint    = "incident.fingerprint" // 32 hexadecimal digits: the same for what is the same incident, also when it comes again
+	IncidentName   = "incident.name"        // the name of the rule that raised it
+	Severity       = "incident.severity"    // a word of the source: page, critical, p1
+	IncidentState  = "incident.state"       // triggered, acknowledged, silenced; of an alert also maintenance or inhibited
+	Recurrence     = "incident.recurrence"  // new, reopened or recurred
+	IncidentReason = "incident.reason"      // why an incident has no time to restore: instant, merged, lost or evicted
+	Reporter       = "incident.reporter"    // who says so of several that may: a hash
+	SLO            = "slo.name"             // the SLO whose alert it is
+)
+
+// Attributes of policies, whatever decides on them.
+const (
+	PolicyEngine   = "policy.engine"      // gatekeeper, kyverno, or what else decides
+	PolicyName     = "policy.name"        // of the policy or constraint
+	PolicyDecision = "policy.decision"    // allow, deny, warn, audit or error
+	Namespace      = "k8s.namespace.name" // where the object is; absent if it is in none
+	Count          = "platform.count"     // how many things an event stands for
+)
+
+// Attributes of onboarding and of the telemetry of services.
+const (
+	OnboardingOutcome = "platform.onboarding.outcome" // completed or abandoned
+	Signal            = "platform.telemetry.signal"   // metrics, logs or traces
+)
+
 // Attr is a named value: a string, an integer, a number or a truth value.
 type Attr struct {
 	Name  string

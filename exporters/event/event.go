@@ -67,6 +67,23 @@ const (
 	// RotationCame and RotationDecided are made by the counters: a rotation has become due; whether it was done in time.
 	RotationCame    = "secret.rotation.due"
 	RotationDecided = "secret.rotation.decided"
+	// Incidents. Seen is an alert that was still there when somebody asked, Listed the end of the list of those that were.
+	IncidentOpened       = "incident.opened"
+	IncidentAcknowledged = "incident.acknowledged"
+	IncidentReopened     = "incident.reopened"
+	IncidentResolved     = "incident.resolved"
+	IncidentSeen         = "incident.seen"
+	IncidentsListed      = "incident.listed"
+
+	// PolicyDecided is what a policy engine decided about one object.
+	PolicyDecided = "policy.decided"
+
+	// Onboarding of a service: asked for, and given up. It is completed by a deployment.
+	OnboardingRequested = "platform.onboarding.requested"
+	OnboardingAbandoned = "platform.onboarding.abandoned"
+
+	// TelemetrySeen is a signal of a service that has come.
+	TelemetrySeen = "platform.telemetry.seen"
 
 	// RunSettled is made by the counters, not by a decoder: the run's final outcome will not change any more.
 	RunSettled = "cicd.pipeline.run.settled"

@@ -3,12 +3,14 @@ package platformevents
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/config/configopaque"
 
+	incidents "github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
+	onboardings "github.com/plimsoll-slo/plimsoll/exporters/onboarding/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	policies "github.com/plimsoll-slo/plimsoll/exporters/policy/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 	secretsources "github.com/plimsoll-slo/plimsoll/exporters/secrets/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
@@ -106,9 +108,9 @@ const mapped = "json"
 
 // kinds returns every kind of system that the receiver can read, sorted by name.
 func kinds() []source.Kind {
-	all := slices.Concat(sources.Kinds(), secretsources.Kinds(secrets.Naming{}))
-	slices.SortFunc(all, func(a, b source.Kind) int { return strings.Compare(a.Name, b.Name) })
-	return all
+	return source.Joined(
+		sources.Kinds(), incidents.Kinds(), onboardings.Kinds(), policies.Kinds(), secretsources.Kinds(secrets.Naming{}),
+	)
 }
 
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
