@@ -329,6 +329,29 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
+// TestClockAhead: a rotation in the future is not believed yet, and told again until it is.
+func TestClockAhead(t *testing.T) {
+	v := newVault(t)
+	v.set("sys/mounts", mounts("database", "database"))
+	v.roles("database", map[string]map[string]any{"app": role(t0.Add(9 * time.Minute).Format(time.RFC3339))})
+	r := newRounds(t, poll.Config{Kind: poll.Vault, BaseURL: v.URL})
+	var got []string
+	for range 6 {
+		_, events, err := r.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Name == event.SecretObserved {
+				got = append(got, e.Attrs.Text(event.Unmapped))
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"clock", "clock", "clock", ""}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestNames(t *testing.T) {
 	v := newVault(t)
 	v.set("sys/mounts", mounts("database", "database"))
