@@ -268,6 +268,27 @@ func TestCardinality(t *testing.T) {
 	}
 }
 
+// TestFollowedStay: neither what is written to secrets that nobody has to rotate, nor secrets that nobody asks for any
+// more, make those forgotten that a poller confirms.
+func TestFollowedStay(t *testing.T) {
+	c := counters.New(t0, secrets.New(secrets.Options{MaxSecrets: 10}))
+	s := &story{t: t, c: c}
+	s.says(0, 0)
+	for i := range 100 {
+		other := secrets.Secret{Store: "aws", Kind: "secret", Scope: "x", Name: fmt.Sprint(i)}
+		origin := event.NewOrigin("secretsmanager", secrets.Subject("aws", "", "x", "secret", other.Name), "x", t0, t0)
+		s.add(secrets.Attempt{Origin: origin, Secret: other, Result: secrets.Succeeded, Trigger: "manual"}.Event())
+		if i%5 == 0 {
+			s.add(secrets.State{Origin: origin, Secret: other}.Event())
+			s.listed(0, 0)
+		}
+	}
+	s.listed(27, 0)
+	if got := totals(s.read(27)); got["outcomes bad missed"] != 1 || got["attempts success manual"] != 100 {
+		t.Errorf("got %v, want app missed and 100 attempts", got)
+	}
+}
+
 // TestForged: an event that somebody else made, and sent as a log record, decides nothing and makes no series.
 func TestForged(t *testing.T) {
 	s := newStory(t)

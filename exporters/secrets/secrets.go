@@ -208,7 +208,7 @@ func (s *Secrets) rotate(t *tracked, at time.Time, history bool, trigger string)
 		if outcome, reason := t.judge(at); outcome != "" {
 			s.decide(t, outcome, reason)
 		}
-		s.attempted(t, Succeeded, trigger)
+		s.attempted(t.secret, Succeeded, trigger)
 	}
 	t.rotated, t.anchor, t.overdue, t.failed = at, at, time.Time{}, false
 	t.watched, t.spread = !history, false
@@ -228,11 +228,11 @@ func (s *Secrets) decide(t *tracked, result, reason string) {
 	s.outcomes.At(s.revision, t.secret.group(), outcome(result, reason)).Add(s.revision, 1)
 }
 
-func (s *Secrets) attempted(t *tracked, result Result, trigger string) {
+func (s *Secrets) attempted(secret Secret, result Result, trigger string) {
 	if trigger != "automatic" && trigger != "manual" {
 		trigger = "unknown"
 	}
-	s.attempts.At(s.revision, t.secret.group(), []event.Attr{
+	s.attempts.At(s.revision, secret.group(), []event.Attr{
 		event.String(event.RotationResult, string(result)), event.String(event.RotationTrigger, trigger),
 	}).Add(s.revision, 1)
 }
@@ -252,6 +252,13 @@ func (s *Secrets) attempt(a Attempt) counters.Verdict {
 	if _, isNew := s.seen.Heard(a.Key, a.Observed); !isNew {
 		return counters.Duplicate
 	}
+	if s.bySubject.Get(a.Subject) == nil {
+		// There may be any number of secrets that nobody has to rotate, and they would make those forgotten that are.
+		if slices.Contains([]Result{Succeeded, Failed, Abandoned}, a.Result) {
+			s.attempted(a.Secret, a.Result, a.Trigger)
+		}
+		return counters.Counted
+	}
 	t, _ := s.heard(a.Subject, a.Secret, a.Observed)
 	switch a.Result {
 	case Started:
@@ -261,7 +268,7 @@ func (s *Secrets) attempt(a Attempt) counters.Verdict {
 		}
 	case Abandoned, Failed:
 		t.failed = t.failed || a.Time.After(t.rotated)
-		s.attempted(t, a.Result, a.Trigger)
+		s.attempted(t.secret, a.Result, a.Trigger)
 	}
 	return counters.Counted
 }
@@ -286,17 +293,20 @@ const settle = 5 * time.Minute
 // list works in that a source was read to its end.
 func (s *Secrets) list(l Listing) counters.Verdict {
 	s.wake = time.Time{}
-	var gone []string
+	var gone, there []string
 	s.bySubject.All(func(subject string, _ time.Time, t *tracked) {
 		switch {
 		case !strings.HasPrefix(subject, l.Subject+"/"):
-		case t.heard.Before(l.Since) && l.Observed.Sub(l.Since) < settle:
-		case t.heard.Before(l.Since):
+		case !t.heard.Before(l.Since):
+			there = append(there, subject)
+		case l.Observed.Sub(l.Since) >= settle:
 			gone = append(gone, subject)
-		default:
-			t.confirmed, t.listed = latest(t.confirmed, l.Observed), true
 		}
 	})
+	for _, subject := range there {
+		t, _ := s.bySubject.Heard(subject, l.Observed) // so that it is not what makes room
+		t.confirmed, t.listed = latest(t.confirmed, l.Observed), true
+	}
 	for _, subject := range gone {
 		s.remove(subject)
 	}
