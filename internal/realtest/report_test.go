@@ -55,6 +55,7 @@ func TestReport(t *testing.T) {
 		for i := 0; i < len(samples); i += 20_000 {
 			db.write(samples[i:min(i+20_000, len(samples))]...)
 		}
+		db.sync()
 		file := filepath.Join(dir, name+".json")
 		mustOutput(t, "plimsoll", "report", "--url", db.url, "--period", "2025-10", "--zone", "Europe/Berlin", "-o", file, spec)
 		text, err := os.ReadFile(file)
@@ -65,7 +66,7 @@ func TestReport(t *testing.T) {
 		db.stop()
 	}
 	if reports["prometheus"] != reports["victoria-metrics"] {
-		t.Errorf("the reports differ:\n%s\n%s", reports["prometheus"], reports["victoria-metrics"])
+		t.Errorf("the reports differ:\n%.3000s\n%.3000s", reports["prometheus"], reports["victoria-metrics"])
 	}
 	// 745 hours of 15 rollups of 1000 events; 20 rollups had 100 bad ones.
 	for _, want := range []string{`"events": 11175000,`, `"bad": 2000,`, `"allowed": 11175,`, `"verdict": "met"`, `"paged": true`, `"telemetry": 1,`} {

@@ -269,6 +269,11 @@ func (p *planner) telemetry(b batch) {
 
 // stretches asks for the slots in which the budget burned faster than it may or an alert fired, with events.
 func (p *planner) stretches(b batch) {
+	// Money is spent when a bill comes, which is no incident.
+	b = b.only(func(x *slo.SLO) bool { return x.SLI.Kind() != (*slo.Spend)(nil).Kind() })
+	if len(b.slos) == 0 {
+		return
+	}
 	d, s := b.tell(), p.now.fine
 	firing := b.sel("ALERTS", "alertname="+strconv.Quote(slo.AlertBudgetBurn), `alertstate="firing"`)
 	e, n := b.sum(slo.SeriesEventsRollup, s), b.sum(slo.SeriesBadRollup, s)

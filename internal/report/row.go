@@ -66,7 +66,7 @@ func (p *planner) row(f *facts, g *gathered) (Row, []Incident) {
 		sum.bad += g.bad[i]
 	}
 	if g.excluded != (counted{}) {
-		r.TakenOut = append(r.TakenOut, TakenOut{Adjustments: p.maintenance(x), How: "ahead", Events: g.excluded.events, Bad: g.excluded.bad})
+		r.TakenOut = append(r.TakenOut, TakenOut{Adjustments: p.maintenance(x, t.lines), How: "ahead", Events: g.excluded.events, Bad: g.excluded.bad})
 	}
 	net := sum.less(t.counted, x)
 	r.Numbers = p.numbers(x, net, p.now.Period)
@@ -137,7 +137,7 @@ func unitOf(x *slo.SLO) string {
 	switch sli := x.SLI.SLI.(type) {
 	case *slo.Spend:
 		return sli.Currency
-	case *slo.Events, *slo.Latency, *slo.Deadline:
+	case *slo.Events, *slo.Latency, *slo.Deadline, *slo.Composite:
 		if x.Budgeting.Method == slo.Occurrences {
 			return "events"
 		}
@@ -213,15 +213,23 @@ func (f *facts) trend(g *gathered, t takenOff, n Numbers) []Mark {
 	return out
 }
 
-// maintenance returns the names of the maintenance of x that overlaps the period.
-func (p *planner) maintenance(x *slo.SLO) []string {
-	out := []string{}
+// maintenance returns the names of the maintenance of x that overlaps the period and may have been declared ahead: not
+// of what was taken off afterwards, if there is other maintenance.
+func (p *planner) maintenance(x *slo.SLO, afterwards []TakenOut) []string {
+	all, ahead := []string{}, []string{}
 	for _, a := range adjustmentsOf(p.set, x, "maintenance") {
-		if list, err := a.Occurrences(p.now.From, p.now.until); err == nil && len(list) > 0 {
-			out = append(out, a.Name)
+		if list, err := a.Occurrences(p.now.From, p.now.until); err != nil || len(list) == 0 {
+			continue
+		}
+		all = append(all, a.Name)
+		if !slices.ContainsFunc(afterwards, func(t TakenOut) bool { return slices.Contains(t.Adjustments, a.Name) }) {
+			ahead = append(ahead, a.Name)
 		}
 	}
-	return out
+	if len(ahead) == 0 {
+		return all
+	}
+	return ahead
 }
 
 // worse orders verdicts, the worst first.

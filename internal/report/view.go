@@ -11,18 +11,18 @@ import (
 // view is a report in words: what Markdown and HTML have in common.
 type view struct {
 	*Report
-	Name                    string // of the period
-	Lines                   []string
-	Warnings                []string
-	Rows                    []rowView
-	Details                 []rowView
-	Top                     []incidentView
-	More                    int // incidents that are not in Top
-	TeamRows, ServiceRows   []groupView
-	Money                   []costView
-	Changes                 []adjustmentView
-	Definitions, Signatures []string
-	clock                   clock
+	Name                  string // of the period
+	Lines                 []string
+	Warnings              []string
+	Rows                  []rowView
+	Details               []rowView
+	Top                   []incidentView
+	More                  int // incidents that are not in Top
+	TeamRows, ServiceRows []groupView
+	Money                 []costView
+	Changes               []adjustmentView
+	Definitions           []string
+	clock                 clock
 }
 
 // topIncidents is how many incidents are listed for all SLOs together; each SLO lists its own as well.
@@ -30,10 +30,9 @@ const topIncidents = 20
 
 type rowView struct {
 	Row
-	ID, Name, Verdict, Reached, Goal           string
+	ID, Name, Verdict, Reached, Goal, Promise  string
 	Spent, Left, Used, Change                  string
 	Owner, Measured, Spark, Gone, Counted, Why string
-	Facts                                      [][2]string
 	Beside                                     [][4]string // what, without adjustments, with, before
 	List                                       []incidentView
 	Bar                                        float64 // part of the budget left, 0 to 1
@@ -114,7 +113,7 @@ func silentWords(t Tally) string {
 // row puts a row into words.
 func (v *view) row(r *Row) rowView {
 	out := rowView{
-		Row: *r, ID: rowID(r), Name: r.Title, Verdict: verdictWords(r.Verdict), Goal: r.Objective.Percent(), Owner: r.Service,
+		Row: *r, ID: rowID(r), Name: r.Title, Verdict: verdictWords(r.Verdict), Goal: r.Objective.Percent(), Owner: r.Service, Promise: r.Objective.Percent() + " of the " + r.Unit,
 		Reached: "-", Spent: "-", Left: "-", Used: "-", Change: "-", Known: measured(r.Verdict),
 	}
 	if len(r.Group) > 0 {
@@ -123,7 +122,10 @@ func (v *view) row(r *Row) rowView {
 	if r.Team != "" {
 		out.Owner += ", " + r.Team
 	}
-	out.Measured = fmt.Sprintf("telemetry %s of the time, rules %s", Percent(r.Telemetry, 1, false), Percent(r.Evaluated, 1, false))
+	if r.Kind == "spend" {
+		out.Goal, out.Promise = "a budget", "the budget"
+	}
+	out.Measured = fmt.Sprintf("telemetry %s of the time, rules ran %s", Percent(r.Telemetry, 1, false), Percent(r.Evaluated, 1, false))
 	out.Counted = v.counted(r)
 	out.Why = why(r)
 	if !out.Known {
@@ -325,7 +327,7 @@ func definitions(r *Report) []string {
 		"As outage: how long a total outage at mean traffic would have taken to spend as much.",
 		"Rounding never flatters: good parts, budgets and what is left are rounded down, bad events, spent parts and costs up. Verdicts are taken before rounding. 100% is shown only when nothing at all was bad.",
 		"No traffic: there was telemetry, and no event. No telemetry: the rules were evaluated, and found no series of the SLI. Not evaluated: nothing is known. None of them is met or missed, and none counts as 100%.",
-		fmt.Sprintf("Incident: a stretch of slots of %s in which the budget burned faster than it may, or a page or a ticket fired while events were bad; stretches less than %s apart are one. Listed are those with a page, and those that spent at least %s of the budget. What they spent is exact: the sum of their bad events. What other times spent is given with each SLO.",
+		fmt.Sprintf("Incident: a stretch of slots of %s in which the budget burned faster than it may, or a page or a ticket fired while events were bad; stretches less than %s apart are one. Listed are those with a page, and those that spent at least %s of the budget. What they spent is exact: the sum of their bad events. What other times spent is given with each SLO. Money has no incidents: it is spent when a bill comes.",
 			slot, seconds(Gap.Seconds(), false), Percent(Smallest, 0, false)),
 		fmt.Sprintf("Telemetry was looked for every %s. A composite counts as measured while its rules ran.", seconds(unit.Seconds(), false)),
 		fmt.Sprintf("The period before is %s to %s (UTC). Objectives, owners and adjustments are those of the specs now.", r.Before.From.Format(minuteLayout), r.Before.To.Format(minuteLayout)),
