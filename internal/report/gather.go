@@ -36,6 +36,7 @@ type facts struct {
 	there    map[string]float64 // by SLO
 	looked   map[string]float64
 	rollups  map[string]float64
+	earlier  map[string]float64 // rollups of the period before
 	accounts accounts
 }
 
@@ -45,7 +46,7 @@ type facts struct {
 func (p *planner) gather(in Facts) (*facts, error) {
 	f := &facts{
 		grid: p.now, rows: map[string]*gathered{}, accounts: newAccounts(),
-		there: map[string]float64{}, looked: map[string]float64{}, rollups: map[string]float64{},
+		there: map[string]float64{}, looked: map[string]float64{}, rollups: map[string]float64{}, earlier: map[string]float64{},
 	}
 	for _, q := range p.out {
 		series, ok := in[q.ID]
@@ -127,6 +128,9 @@ func (f *facts) add(q Query, s Series) {
 		return
 	case rollups:
 		f.rollups[name] = v
+		return
+	case rollupsBefore:
+		f.earlier[name] = v
 		return
 	}
 	g := f.row(q, s)

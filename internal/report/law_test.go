@@ -45,7 +45,7 @@ func fake(queries []report.Query, from time.Time, budget map[string]*big.Rat, of
 				return n
 			}
 			switch role {
-			case "telemetry-there", "telemetry-looked", "rollups":
+			case "telemetry-there", "telemetry-looked", "rollups", "rollups-before":
 				add(q.To, float64(len(s.events)))
 			case "events", "bad", "burning", "of", "alerts":
 				late := lag + 999*time.Millisecond

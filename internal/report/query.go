@@ -54,7 +54,8 @@ const (
 	badBefore      role = "bad-before"
 	there          role = "telemetry-there" // how often telemetry was there, and was looked for, of each unit of time
 	looked         role = "telemetry-looked"
-	rollups        role = "rollups"  // how many there are
+	rollups        role = "rollups" // how many there are
+	rollupsBefore  role = "rollups-before"
 	burning        role = "burning"  // bad events of the fine slots in which the budget burns or an alert fires
 	burningOf      role = "of"       // all events of those slots
 	alerts         role = "alerts"   // 1 in the fine slots in which one fires
@@ -254,8 +255,11 @@ func (p *planner) totals(b batch) {
 	p.slots(bad, b, b.sum(slo.SeriesBadRollup, p.now.coarse), p.now.coarse, d)
 	p.instant(eventsBefore, b, b.sum(slo.SeriesEventsRollup, p.before.length()), p.before.To.Add(d))
 	p.instant(badBefore, b, b.sum(slo.SeriesBadRollup, p.before.length()), p.before.To.Add(d))
-	count := "max by (" + slo.LabelSLO + ") (count_over_time(" + b.sel(slo.SeriesEventsRollup) + span(p.now.elapsed()) + "))"
-	p.instant(rollups, b, count, p.now.until.Add(d))
+	count := func(over time.Duration) string {
+		return "max by (" + slo.LabelSLO + ") (count_over_time(" + b.sel(slo.SeriesEventsRollup) + span(over) + "))"
+	}
+	p.instant(rollups, b, count(p.now.elapsed()), p.now.until.Add(d))
+	p.instant(rollupsBefore, b, count(p.before.length()), p.before.To.Add(d))
 }
 
 // telemetry asks for how much of the time there was telemetry. Composites have none of their own.

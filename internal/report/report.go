@@ -115,8 +115,9 @@ type Row struct {
 	Telemetry   float64           `json:"telemetry"` // part of the time in which it was there
 	Evaluated   float64           `json:"evaluated"` // part of the time in which the rules ran
 	Numbers                       // without what adjustments take out
-	Raw         *Numbers          `json:"raw"`      // with it; null when nothing was taken out
-	Previous    *Numbers          `json:"previous"` // of the period before; null when nothing is known of it
+	Raw         *Numbers          `json:"raw"`             // with it; null when nothing was taken out
+	Previous    *Numbers          `json:"previous"`        // of the period before; null when nothing is known of it
+	Before      float64           `json:"evaluatedBefore"` // part of the period before in which the rules ran
 	TakenOut    []TakenOut        `json:"takenOut"`
 	InIncidents float64           `json:"inIncidents"` // bad events in the incidents of the report
 	Elsewhere   float64           `json:"elsewhere"`   // other bad events

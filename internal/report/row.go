@@ -79,6 +79,7 @@ func (p *planner) row(f *facts, g *gathered) (Row, []Incident) {
 			func(i int) float64 { return f.all(x, i, func(g *gathered) map[int]counted { return g.takenBefore }) })
 		previous := p.numbers(x, g.before.less(was.counted, x), p.before)
 		r.Previous = &previous
+		r.Before = min(f.earlier[x.Name]*float64(g.source.RollupEvery())/float64(p.before.length()), 1)
 	}
 	r.Verdict = r.Numbers.verdict
 	if _, money := x.SLI.SLI.(*slo.Spend); net.events == 0 && (!money || r.Telemetry == 0) {

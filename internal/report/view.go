@@ -171,6 +171,8 @@ func change(r *Row) string {
 	switch {
 	case r.Previous == nil || r.Previous.Spent == nil:
 		return "not known before"
+	case r.Before < Whole:
+		return fmt.Sprintf("only %s known before", Percent(r.Before, 1, false))
 	case r.Previous.Events == 0:
 		return "no events before"
 	}
@@ -241,7 +243,7 @@ func money(f float64, up bool) string { return round(decimal(f), 2, up) }
 func (v *view) incident(i int, in *Incident) incidentView {
 	out := incidentView{
 		Rank: i + 1, Name: in.SLO, From: v.clock.at(in.From), Lasted: seconds(in.To.Sub(in.From).Seconds(), true),
-		Bad: number(in.Bad, true), Peak: Percent(in.Peak, 1, true), Spent: "none allowed", Of: Percent(in.Share, 0, false), Who: "nobody",
+		Bad: number(in.Bad, true), Peak: Percent(in.Peak, 1, true), Spent: "none allowed", Of: Percent(in.Share, 1, false), Who: "nobody",
 	}
 	if j := slices.IndexFunc(v.SLOs, func(x Row) bool { return x.SLO == in.SLO }); j >= 0 {
 		out.Name = v.SLOs[j].Title
