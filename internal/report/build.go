@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -180,13 +181,16 @@ func (r *Report) JSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// digest is the digest of r without its digest, in JSON without spaces.
+// digest is the digest of what JSON writes with an empty digest, without the spaces and line breaks of its layout.
 func (r *Report) digest() string {
 	c := *r
 	c.Digest = ""
-	h := sha256.New()
-	if err := json.NewEncoder(h).Encode(c); err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(c); err != nil {
 		panic("report: does not encode: " + err.Error())
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(bytes.TrimSpace(b.Bytes()))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -2,6 +2,9 @@ package report_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -146,6 +149,21 @@ func TestAnswers(t *testing.T) {
 	try("want one point", func(f report.Facts, to time.Time) {
 		f["rollups/1"] = of("s0000x", report.Point{T: to, V: 1}, report.Point{T: to, V: 2})
 	})
+}
+
+// TestDigest: whoever has the JSON form can work its digest out.
+func TestDigest(t *testing.T) {
+	r, _ := monthReport(t)
+	var b, compact bytes.Buffer
+	if err := r.JSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Compact(&compact, bytes.Replace(b.Bytes(), []byte(r.Digest), nil, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("sha256:%x", sha256.Sum256(bytes.TrimSpace(compact.Bytes()))); got != r.Digest {
+		t.Errorf("want %s, have %s", r.Digest, got)
+	}
 }
 
 // TestExecutive: executives are not shown the details of what was met.

@@ -38,6 +38,7 @@ func fake(queries []report.Query, from time.Time, budget map[string]*big.Rat, of
 				x.Labels[slo.LabelSeverity] = slo.Page
 			}
 			add := func(t time.Time, v float64) { x.Points = append(x.Points, report.Point{T: t, V: v}) }
+			num, den := float64(budget[name].Num().Int64()), float64(budget[name].Denom().Int64())
 			sum := func(of []int, first, last int) (n float64) {
 				for _, v := range of[first:last] {
 					n += float64(v)
@@ -60,8 +61,7 @@ func fake(queries []report.Query, from time.Time, budget map[string]*big.Rat, of
 					for _, p := range s.paged[last-n : last] {
 						paged = paged || p
 					}
-					limit := new(big.Rat).Mul(budget[name], new(big.Rat).SetFloat64(e))
-					hot := new(big.Rat).SetFloat64(b).Cmp(limit) > 0 || b > 0 && paged
+					hot := b*den > num*e || b > 0 && paged // whole numbers
 					switch {
 					case role == "events":
 						add(t, e)

@@ -1,13 +1,8 @@
 package report_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"flag"
-	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -68,48 +63,18 @@ func TestMonth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := json.Marshal(ask(t.Context(), t, e, queries))
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, monthFacts, append(got, '\n'))
-}
-
-// recorded returns what the rules recorded of the month.
-func recorded(t testing.TB) report.Facts {
-	t.Helper()
-	b, err := os.ReadFile(monthFacts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out report.Facts
-	if err := json.Unmarshal(b, &out); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	golden(t, monthFacts, encoded(t, ask(t.Context(), t, e, queries)))
 }
 
 // monthReport builds the report of the month.
 func monthReport(t testing.TB) (*report.Report, *history.Replay) {
 	t.Helper()
 	set, o, replay, _ := may(t)
-	r, err := report.Build(set, o, recorded(t))
+	r, err := report.Build(set, o, recorded(t, monthFacts))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r, replay
-}
-
-// TestGolden compares the forms of the report of the month with the files in testdata.
-func TestGolden(t *testing.T) {
-	r, _ := monthReport(t)
-	for name, write := range map[string]func(io.Writer) error{"may-2023.md": r.Markdown, "may-2023.html": r.HTML, "may-2023-report.json": r.JSON} {
-		var b bytes.Buffer
-		if err := write(&b); err != nil {
-			t.Fatal(err)
-		}
-		golden(t, filepath.Join("testdata", name), b.Bytes())
-	}
 }
 
 // TestTruth works the budgets of the month out from the requests themselves.

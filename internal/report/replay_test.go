@@ -3,8 +3,12 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
+	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,20 +124,6 @@ func ask(ctx context.Context, t testing.TB, e *engine.Engine, queries []report.Q
 	return out
 }
 
-// made builds the report of what e recorded.
-func made(t testing.TB, e *engine.Engine, set *slo.Set, o report.Options) *report.Report {
-	t.Helper()
-	queries, err := report.Queries(set, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := report.Build(set, o, ask(t.Context(), t, e, queries))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // compile compiles specs that have no errors.
 func compile(t testing.TB, text string) *slo.Set {
 	t.Helper()
@@ -161,4 +151,51 @@ func golden(t testing.TB, name string, got []byte) {
 		return
 	}
 	t.Errorf("%s is not up to date; run with -update (-have +want):\n%.4000s", name, cmp.Diff(string(want), string(got)))
+}
+
+// encoded and recorded write and read what rules recorded.
+func encoded(t testing.TB, f report.Facts) []byte {
+	t.Helper()
+	b, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, '\n')
+}
+
+func recorded(t testing.TB, name string) report.Facts {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out report.Facts
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestGolden compares the forms of the reports of the month and of the week with the files in testdata.
+func TestGolden(t *testing.T) {
+	month, _ := monthReport(t)
+	_, set := weekSets(t)
+	week, err := report.Build(set, weekOptions(t), recorded(t, weekFacts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for base, r := range map[string]*report.Report{"may-2023": month, "week": week} {
+		for end, write := range map[string]func(io.Writer) error{".md": r.Markdown, ".html": r.HTML, "-report.json": r.JSON} {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, filepath.Join("testdata", base+end), b.Bytes())
+			for _, word := range []string{"NaN", "Inf"} {
+				if strings.Contains(b.String(), word) {
+					t.Errorf("%s%s holds %s", base, end, word)
+				}
+			}
+		}
+	}
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -11,7 +10,7 @@ import (
 // What adjustments do to the numbers is what package rules says and does: maintenance that was declared ahead masks
 // increments, so that the rollups are without them and the excluded rollups have them; maintenance that was declared
 // afterwards, and corrections, are taken off what was counted in their spans, which are those of the ticks that tell
-// of them. Where a mask was in force, nothing is left to be taken off. A recurring maintenance only masks.
+// of them. Where a mask was in force, nothing is left to be taken off. A recurring adjustment only masks.
 
 // off is a span of one SLO of which something is taken off.
 type off struct {
@@ -30,7 +29,7 @@ func counts(x *slo.SLO) bool {
 	return true
 }
 
-// of returns the adjustments that name x, of those of a type.
+// adjustmentsOf returns the adjustments of a type that name x.
 func adjustmentsOf(set *slo.Set, x *slo.SLO, kind string) []*slo.Adjustment {
 	var out []*slo.Adjustment
 	for i := range set.Adjustments {
@@ -59,24 +58,26 @@ func offs(set *slo.Set, source *slo.DataSource, x *slo.SLO, p Period) []off {
 		}
 		return false
 	}
+	once := func(kind string) []*slo.Adjustment {
+		return slices.DeleteFunc(adjustmentsOf(set, x, kind), func(a *slo.Adjustment) bool { return a.Recurrence != "" })
+	}
 	if counts(x) {
-		list := slices.DeleteFunc(adjustmentsOf(set, x, "maintenance"), func(a *slo.Adjustment) bool { return a.Recurrence != "" })
+		list := once("maintenance")
 		slices.SortStableFunc(list, func(a, b *slo.Adjustment) int { return a.Start.Compare(b.Start) })
 		for _, a := range list {
 			n := len(out)
 			if !add(a) || n == 0 || out[n].span.From.After(out[n-1].span.To) {
 				continue
 			}
-			if last := &out[n-1]; true { // they overlap: the shared time counts once
-				last.by = append(last.by, a.Name)
-				if out[n].span.To.After(last.span.To) {
-					last.span.To = out[n].span.To
-				}
-				out = out[:n]
+			last := &out[n-1] // they overlap: the shared time counts once
+			last.by = append(last.by, a.Name)
+			if out[n].span.To.After(last.span.To) {
+				last.span.To = out[n].span.To
 			}
+			out = out[:n]
 		}
 	}
-	for _, a := range adjustmentsOf(set, x, "correction") {
+	for _, a := range once("correction") {
 		add(a)
 	}
 	return out
@@ -134,6 +135,3 @@ func (p *planner) off(b batch, i int, o off, all, bad role) {
 	p.instant(bad, b, b.sum(slo.SeriesBadIncrement, over), o.span.To)
 	p.out[len(p.out)-1].index = i
 }
-
-// names returns the names of adjustments in words.
-func (o off) names() string { return strings.Join(o.by, " and ") }
