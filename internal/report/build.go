@@ -56,12 +56,7 @@ func utc(p Period) Period {
 
 // rows returns the rows of x: one, or one for each of its groups.
 func (p *planner) rows(f *facts, x *slo.SLO) ([]Row, []Incident) {
-	var some []*gathered
-	for _, g := range f.rows {
-		if g.x == x {
-			some = append(some, g)
-		}
-	}
+	some := slices.Clone(f.bySLO[x.Name])
 	if len(some) == 0 {
 		some = append(some, f.empty(x, p.source(x), nil))
 	}
@@ -104,31 +99,30 @@ func (p *planner) adjustments() ([]Adjustment, error) {
 
 // tally counts by verdict, in all and for each team and service.
 func (r *Report) tally() {
-	r.Tally = tallyOf(r.SLOs, r.Incidents)
+	r.Tally = tallyOf(r.SLOs, len(r.Incidents))
 	r.Teams = r.groups(func(x *Row) string { return x.Team })
 	r.Services = r.groups(func(x *Row) string { return x.Service })
 }
 
 func (r *Report) groups(of func(*Row) string) []Group {
-	rows := map[string][]Row{}
+	rows, incidents := map[string][]Row{}, map[string]int{}
 	var names []string
-	for _, x := range r.SLOs {
-		n := of(&x)
+	groupOf := map[string]string{}
+	for i := range r.SLOs {
+		n := of(&r.SLOs[i])
+		groupOf[r.SLOs[i].SLO] = n
 		if rows[n] == nil {
 			names = append(names, n)
 		}
-		rows[n] = append(rows[n], x)
+		rows[n] = append(rows[n], r.SLOs[i])
+	}
+	for i := range r.Incidents {
+		incidents[groupOf[r.Incidents[i].SLO]]++
 	}
 	slices.Sort(names)
 	out := []Group{}
 	for _, n := range names {
-		var incidents []Incident
-		for _, in := range r.Incidents {
-			if slices.ContainsFunc(rows[n], func(x Row) bool { return x.SLO == in.SLO && compareGroups(x.Group, in.Group) == 0 }) {
-				incidents = append(incidents, in)
-			}
-		}
-		g := Group{Name: n, Tally: tallyOf(rows[n], incidents)}
+		g := Group{Name: n, Tally: tallyOf(rows[n], incidents[n])}
 		for _, x := range rows[n] {
 			if x.Left != nil && measured(x.Verdict) && (g.Lowest == nil || *x.Left < g.Lowest.Left) {
 				g.Lowest = &Lowest{x.SLO, x.Group, *x.Left}
@@ -142,8 +136,8 @@ func (r *Report) groups(of func(*Row) string) []Group {
 // measured tells whether a verdict is one about events.
 func measured(v Verdict) bool { return v == Met || v == Missed }
 
-func tallyOf(rows []Row, incidents []Incident) Tally {
-	t := Tally{Incidents: len(incidents)}
+func tallyOf(rows []Row, incidents int) Tally {
+	t := Tally{Incidents: incidents}
 	for i := 0; i < len(rows); {
 		worst, partly := rows[i].Verdict, false
 		name := rows[i].SLO

@@ -33,6 +33,7 @@ type counted struct{ events, bad float64 }
 type facts struct {
 	grid
 	rows     map[string]*gathered
+	bySLO    map[string][]*gathered
 	there    map[string]float64 // by SLO
 	looked   map[string]float64
 	rollups  map[string]float64
@@ -45,7 +46,7 @@ type facts struct {
 // Error: an answer is missing, or is not one to its query.
 func (p *planner) gather(in Facts) (*facts, error) {
 	f := &facts{
-		grid: p.now, rows: map[string]*gathered{}, accounts: newAccounts(),
+		grid: p.now, rows: map[string]*gathered{}, bySLO: map[string][]*gathered{}, accounts: newAccounts(),
 		there: map[string]float64{}, looked: map[string]float64{}, rollups: map[string]float64{}, earlier: map[string]float64{},
 	}
 	for _, q := range p.out {
@@ -100,6 +101,7 @@ func (f *facts) row(q Query, s Series) *gathered {
 	}
 	if f.rows[key] == nil {
 		f.rows[key] = f.empty(x, q.source, group)
+		f.bySLO[name] = append(f.bySLO[name], f.rows[key])
 	}
 	return f.rows[key]
 }

@@ -93,10 +93,8 @@ func (p *planner) row(f *facts, g *gathered) (Row, []Incident) {
 // all adds up the bad events of span i over the groups of x.
 func (f *facts) all(x *slo.SLO, i int, of func(*gathered) map[int]counted) float64 {
 	sum := 0.0
-	for _, k := range slices.Sorted(maps.Keys(f.rows)) {
-		if g := f.rows[k]; g.x == x {
-			sum += of(g)[i].bad
-		}
+	for _, g := range f.bySLO[x.Name] { // in the order of the answers
+		sum += of(g)[i].bad
 	}
 	return sum
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -23,6 +22,8 @@ type view struct {
 	Changes               []adjustmentView
 	Definitions           []string
 	clock                 clock
+	titles                map[string]string
+	incidents             map[string][]*Incident // by SLO
 }
 
 // topIncidents is how many incidents are listed for all SLOs together; each SLO lists its own as well.
@@ -57,6 +58,13 @@ type adjustmentView struct{ Name, Type, When, SLOs, Reason string }
 func (r *Report) view() *view {
 	v := &view{Report: r, Name: r.Period.String(), clock: clock{r.Period.location()}}
 	v.head()
+	v.titles, v.incidents = map[string]string{}, map[string][]*Incident{}
+	for i := range r.SLOs {
+		v.titles[r.SLOs[i].SLO] = r.SLOs[i].Title
+	}
+	for i := range r.Incidents {
+		v.incidents[r.Incidents[i].SLO] = append(v.incidents[r.Incidents[i].SLO], &r.Incidents[i])
+	}
 	for i := range r.SLOs {
 		row := v.row(&r.SLOs[i])
 		v.Rows = append(v.Rows, row)
@@ -151,8 +159,8 @@ func (v *view) row(r *Row) rowView {
 		}
 	}
 	out.Beside = beside(r)
-	for i := range v.Incidents {
-		if in := &v.Incidents[i]; in.SLO == r.SLO && compareGroups(in.Group, r.Group) == 0 {
+	for _, in := range v.incidents[r.SLO] {
+		if compareGroups(in.Group, r.Group) == 0 {
 			out.List = append(out.List, v.incident(len(out.List), in))
 		}
 	}
@@ -242,11 +250,8 @@ func money(f float64, up bool) string { return round(decimal(f), 2, up) }
 // incident puts an incident into words.
 func (v *view) incident(i int, in *Incident) incidentView {
 	out := incidentView{
-		Rank: i + 1, Name: in.SLO, From: v.clock.at(in.From), Lasted: seconds(in.To.Sub(in.From).Seconds(), true),
+		Rank: i + 1, Name: v.titles[in.SLO], From: v.clock.at(in.From), Lasted: seconds(in.To.Sub(in.From).Seconds(), true),
 		Bad: number(in.Bad, true), Peak: Percent(in.Peak, 1, true), Spent: "none allowed", Of: Percent(in.Share, 1, false), Who: "nobody",
-	}
-	if j := slices.IndexFunc(v.SLOs, func(x Row) bool { return x.SLO == in.SLO }); j >= 0 {
-		out.Name = v.SLOs[j].Title
 	}
 	if len(in.Group) > 0 {
 		out.Name += " (" + groupText(in.Group) + ")"
