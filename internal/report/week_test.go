@@ -18,9 +18,9 @@ import (
 // weekFacts is what the rules recorded of the week.
 const weekFacts = "testdata/week.json"
 
-// The raw data is that of Sunday, 26 March 2023, when clocks in Berlin went from 02:00 to 03:00.
+// The raw data is of Sunday, 26 March 2023, on which clocks in Berlin went from 02:00 to 03:00.
 var (
-	weekData = time.Date(2023, 3, 26, 0, 30, 0, 0, time.UTC)
+	weekData = time.Date(2023, 3, 26, 9, 30, 0, 0, time.UTC)
 	weekEnd  = time.Date(2023, 3, 26, 22, 0, 0, 0, time.UTC)
 )
 
@@ -34,11 +34,11 @@ type outage struct {
 func outages() []outage {
 	at := func(day, hour, minute int) time.Time { return time.Date(2023, 3, day, hour, minute, 0, 0, time.UTC) }
 	return []outage{
-		{"eu", at(26, 2, 20), at(26, 2, 40), 100}, // in the maintenance
-		{"eu", at(26, 5, 10), at(26, 5, 40), 50},  // while the provider was down
-		{"us", at(26, 8, 5), at(26, 8, 25), 10},   // in the load test
-		{"eu", at(26, 14, 0), at(26, 14, 30), 40},
-		{"us", at(26, 14, 10), at(26, 14, 20), 20},
+		{"eu", at(26, 11, 20), at(26, 11, 40), 100}, // in the maintenance
+		{"eu", at(26, 12, 10), at(26, 12, 40), 50},  // while the provider was down
+		{"us", at(26, 14, 5), at(26, 14, 25), 10},   // in the load test
+		{"eu", at(26, 17, 0), at(26, 17, 30), 40},
+		{"us", at(26, 17, 10), at(26, 17, 20), 20},
 		{"us", at(26, 21, 40), at(26, 22, 20), 30}, // over the turn of the week
 	}
 }
