@@ -137,7 +137,7 @@ func dump(t testing.TB, s *store.Store) map[string]uint64 {
 // series is another engine, asked by many groups at a time, and away now and then. Every sample that is recorded is the
 // same, to the last bit.
 func TestSplitLaw(t *testing.T) {
-	for seed := range uint64(2) {
+	for _, seed := range []uint64{1} { // 0 would be a database that is never away
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			one := newWorld(t, Options{}).engine
 			far := &elsewhere{Engine: newWorld(t, Options{}).engine}
