@@ -63,9 +63,10 @@ type Options struct {
 	// used again by the engine.
 	Notify func(ctx context.Context, alerts []Alert)
 
-	// Raw, if set, has the series that the rules read and do not record; the store then has what they record only. It
-	// is asked by as many groups at a time as Parallel says, at least one.
+	// Raw, if set, has the series that the rules read and do not record; the store then has what they record only, and
+	// the metrics called Own. Raw is asked by as many groups at a time as Parallel says, at least one.
 	Raw      Raw
+	Own      []string
 	Parallel int
 }
 

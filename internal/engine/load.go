@@ -45,7 +45,7 @@ func (e *Engine) Load(files ...RuleFile) error {
 
 // know notes what the present rules record, for the division of expressions.
 func (e *Engine) know() {
-	names := recordedBy(e.groups)
+	names := recordedBy(e.opts.Own, e.groups)
 	e.recorded.Store(&names)
 	e.divisions.Clear()
 	for _, g := range e.groups {

@@ -30,9 +30,9 @@ const maxLiteral = 1000
 
 // Raw is the database of the series that the rules read and do not record.
 type Raw interface {
-	// Query evaluates a PromQL expression at ts. A scalar is one point without labels. An error that wraps store.ErrAway
+	// Query evaluates a PromQL expression at ts. A scalar is one sample without labels. An error that wraps store.ErrAway
 	// says that the database could not be asked; others are about the expression.
-	Query(ctx context.Context, expr string, ts time.Time) ([]Point, error)
+	Query(ctx context.Context, expr string, ts time.Time) ([]store.Sample, error)
 }
 
 // side says where the series of an expression are.
@@ -49,7 +49,8 @@ const (
 type division struct {
 	at   side
 	text string
-	cuts []cut // of a mixed expression, in order
+	cuts []cut            // of a mixed expression, in order
+	of   *map[string]bool // the names that it is by
 }
 
 // cut is a part of an expression over recorded series.
@@ -82,7 +83,7 @@ func divide(p parser.Parser, names map[string]bool, text string) (division, erro
 	if at == mixed {
 		d.collect(expr, false, nil)
 	}
-	return division{at, text, d.cuts}, d.err
+	return division{at: at, text: text, cuts: d.cuts}, d.err
 }
 
 // side finds out where the series of a node are, and of all below it.
@@ -193,13 +194,15 @@ func (d *divider) fail(n parser.Node, why string) {
 	}
 }
 
-// divided returns the division of an expression, which is kept.
+// divided returns the division of an expression by what the present rules record, which is kept.
 func (e *Engine) divided(text string) (division, error) {
-	if d, ok := e.divisions.Load(text); ok {
+	of := e.recorded.Load()
+	if d, ok := e.divisions.Load(text); ok && d.(division).of == of {
 		return d.(division), nil
 	}
 	d, err := divide(e.parser, e.names(), text)
 	if err == nil {
+		d.of = of
 		e.divisions.Store(text, d)
 	}
 	return d, err
@@ -210,7 +213,7 @@ func (e *Engine) names() map[string]bool {
 	if p := e.recorded.Load(); p != nil {
 		return *p
 	}
-	return nil
+	return recordedBy(e.opts.Own, nil)
 }
 
 // anywhere evaluates an expression that needs raw series.
@@ -219,12 +222,12 @@ func (e *Engine) anywhere(ctx context.Context, d division, ts time.Time) (promql
 	if err != nil {
 		return nil, err
 	}
-	points, err := e.opts.Raw.Query(ctx, text, ts)
+	found, err := e.opts.Raw.Query(ctx, text, ts)
 	if err != nil {
 		return nil, err
 	}
-	out := make(promql.Vector, 0, len(points))
-	for _, p := range points {
+	out := make(promql.Vector, 0, len(found))
+	for _, p := range found {
 		out = append(out, promql.Sample{T: ts.UnixMilli(), F: p.V, Metric: labels.FromMap(p.Labels)})
 	}
 	return out, nil
@@ -383,9 +386,12 @@ func (e *Engine) reach(v *parser.VectorSelector, path []parser.Node) time.Durati
 // alertKey stands before the names of alerts among the names of metrics: no metric has a space in it.
 const alertKey = "alert "
 
-// recordedBy returns the metrics that groups record, and their alerts with alertKey.
-func recordedBy(groups []*group) map[string]bool {
+// recordedBy returns the metrics called own and those that groups record, and the alerts of these with alertKey.
+func recordedBy(own []string, groups []*group) map[string]bool {
 	out := map[string]bool{"ALERTS": true, "ALERTS_FOR_STATE": true}
+	for _, name := range own {
+		out[name] = true
+	}
 	for _, g := range groups {
 		for _, r := range g.Rules() {
 			if _, ok := r.(*rules.AlertingRule); ok {

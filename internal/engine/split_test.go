@@ -31,7 +31,7 @@ type elsewhere struct {
 	longest string
 }
 
-func (e *elsewhere) Query(ctx context.Context, expr string, ts time.Time) ([]Point, error) {
+func (e *elsewhere) Query(ctx context.Context, expr string, ts time.Time) ([]store.Sample, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.faults != nil && e.faults.IntN(50) == 0 {
@@ -45,7 +45,12 @@ func (e *elsewhere) Query(ctx context.Context, expr string, ts time.Time) ([]Poi
 	if strings.Contains(expr, "slo:") || strings.Contains(expr, "ALERTS") {
 		return nil, fmt.Errorf("want a question about raw series only, have %s", expr)
 	}
-	return e.Engine.Query(ctx, expr, ts)
+	points, err := e.Engine.Query(ctx, expr, ts)
+	var out []store.Sample
+	for _, p := range points {
+		out = append(out, store.Sample{Labels: p.Labels, T: ts, V: p.V})
+	}
+	return out, err
 }
 
 // kinds returns the rules of an SLO of each kind.
