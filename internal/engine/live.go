@@ -156,6 +156,7 @@ func (e *Engine) Warm(ctx context.Context, last time.Time) error {
 			if err := e.warmRule(ctx, g, r, last, begun); err != nil {
 				return fmt.Errorf("restore alert %q of group %q: %w", r.Name(), g.Name(), err)
 			}
+			setBegun(r, active)
 		}
 	}
 	return nil
@@ -195,6 +196,20 @@ func begunOf(r *rules.AlertingRule, active promql.Vector) []time.Time {
 		out = append(out, time.Unix(sec, 0))
 	}
 	return out
+}
+
+// setBegun sets when the alerts of a rule began to what is recorded. At a tick of several groups, warmRule sees what the
+// later ones recorded then, and may find an alert a tick too early.
+func setBegun(r *rules.AlertingRule, active promql.Vector) {
+	starts := map[string]int64{}
+	for _, a := range active {
+		starts[a.Metric.DropReserved(func(n string) bool { return n == labels.MetricName }).String()] = int64(a.F)
+	}
+	r.ForEachActiveAlert(func(a *rules.Alert) {
+		if sec, ok := starts[a.Labels.String()]; ok {
+			a.ActiveAt = time.Unix(sec, 0).UTC()
+		}
+	})
 }
 
 // warmRule evaluates one alert at the times begun that lie further back, and then at each slot of its group.

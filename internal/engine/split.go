@@ -324,29 +324,34 @@ func (e *Engine) stopped() error {
 	return nil
 }
 
-// Reach returns how far back the loaded rules look at what they record, by metric.
-func (e *Engine) Reach() map[string]time.Duration {
-	out := map[string]time.Duration{}
+// Reach returns how far back the loaded rules look at what they record, by metric, and how far the alerts among them
+// do, without the metrics that those do not look at.
+func (e *Engine) Reach() (all, alerts map[string]time.Duration) {
+	all, alerts = map[string]time.Duration{}, map[string]time.Duration{}
 	names := e.names()
 	for name := range names {
 		if !strings.HasPrefix(name, alertKey) {
-			out[name] = 0
+			all[name] = 0
 		}
 	}
-	e.eachSelector(func(v *parser.VectorSelector, reach time.Duration) {
+	e.eachSelector(func(r rules.Rule, v *parser.VectorSelector, reach time.Duration) {
+		_, alert := r.(*rules.AlertingRule)
 		for _, name := range metricsOf(v) {
 			if names[name] {
-				out[name] = max(out[name], reach)
+				all[name] = max(all[name], reach)
+			}
+			if names[name] && alert {
+				alerts[name] = max(alerts[name], reach)
 			}
 		}
 	})
-	return out
+	return all, alerts
 }
 
 // RawSelectors returns the selectors of the series that the loaded rules read and do not record, sorted.
 func (e *Engine) RawSelectors() []string {
 	d, out := &divider{names: e.names()}, map[string]bool{}
-	e.eachSelector(func(v *parser.VectorSelector, _ time.Duration) {
+	e.eachSelector(func(_ rules.Rule, v *parser.VectorSelector, _ time.Duration) {
 		if d.of(v) == raw {
 			plain := parser.VectorSelector{Name: v.Name, LabelMatchers: v.LabelMatchers}
 			out[plain.String()] = true
@@ -356,12 +361,12 @@ func (e *Engine) RawSelectors() []string {
 }
 
 // eachSelector calls f for each selector of the rules, with how far back it looks.
-func (e *Engine) eachSelector(f func(v *parser.VectorSelector, reach time.Duration)) {
+func (e *Engine) eachSelector(f func(r rules.Rule, v *parser.VectorSelector, reach time.Duration)) {
 	for _, g := range e.groups {
 		for _, r := range g.Rules() {
 			parser.Inspect(r.Query(), func(n parser.Node, path []parser.Node) error {
 				if v, ok := n.(*parser.VectorSelector); ok {
-					f(v, e.reach(v, path))
+					f(r, v, e.reach(v, path))
 				}
 				return nil
 			})

@@ -258,6 +258,9 @@ func refusedSamples(t testing.TB, reg *promclient.Registry, reason string) float
 func byTime(all []sample) map[string]float64 {
 	out := map[string]float64{}
 	for _, s := range all {
+		if math.IsNaN(s.v) {
+			continue // the end of a series, of which VictoriaMetrics tells
+		}
 		out[fmt.Sprintf("%s %d", s.key(), s.t.UnixMilli())] = s.v
 	}
 	return out

@@ -20,10 +20,8 @@ const (
 	// adoptNames is how many SLOs are asked for at once, and adoptSpan how much time.
 	adoptNames = 100
 	adoptSpan  = 24 * time.Hour
-	// adoptMore is how much more is read than the rules look back.
-	adoptMore = 10 * time.Minute
-	// alertSpan is how far back the state of alerts is looked for.
-	alertSpan = time.Hour
+	// adoptMore is how much more is read than the rules look back: they are evaluated for the state of alerts.
+	adoptMore = 30 * time.Minute
 )
 
 // With a store of others, the directory of a server holds no more than what that store has too. A server that lost its
@@ -98,44 +96,75 @@ func of(names []string) string {
 
 // copyFar copies as much of the past of the SLOs called names as their rules look back at, in (last, tick].
 func (s *Server) copyFar(ctx context.Context, rs *ruleset, names []string, last, tick time.Time) error {
-	reach, err := s.reach(rs, names)
+	e, err := s.reader(rs, names)
 	if err != nil {
 		return err
 	}
-	for _, metric := range slices.Sorted(maps.Keys(reach)) {
-		from := tick.Add(-reach[metric] - adoptMore)
+	all, alerts := e.Reach()
+	for _, metric := range slices.Sorted(maps.Keys(all)) {
+		from := tick.Add(-all[metric] - adoptMore)
 		if last.After(from) {
 			from = last.Add(-rs.offset)
 		}
 		for ; from.Before(tick); from = from.Add(adoptSpan) {
-			to := from.Add(adoptSpan)
-			if to.After(tick) {
-				to = tick
+			if err := s.copySpan(ctx, metric, names, from, earlier(from.Add(adoptSpan), tick)); err != nil {
+				return err
 			}
-			if err := s.copySpan(ctx, metric, names, from, to); err != nil {
-				return fmt.Errorf("take over %s: %w", metric, err)
+		}
+	}
+	// The state of alerts comes from an evaluation at the time when they began.
+	began, err := s.began(ctx, names, tick)
+	if err != nil {
+		return err
+	}
+	for _, t := range began {
+		for _, metric := range slices.Sorted(maps.Keys(alerts)) {
+			if err := s.copySpan(ctx, metric, names, t.Add(-alerts[metric]-rs.offset), t); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// reach returns how far back the rules of the SLOs called names look at what they record.
-func (s *Server) reach(rs *ruleset, names []string) (map[string]time.Duration, error) {
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// reader returns an engine that knows the rules of the SLOs called names.
+func (s *Server) reader(rs *ruleset, names []string) (*engine.Engine, error) {
 	files, err := rs.filesOf(names)
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.Open(s.store, engine.Options{Raw: s.opts.Store})
+	e, err := engine.Open(s.store, s.ruleEngine("rules", engine.Options{}))
 	if err != nil {
 		return nil, err
 	}
 	if err := e.Load(files...); err != nil {
 		return nil, fmt.Errorf("load rules: %w", err)
 	}
-	out := e.Reach()
-	for _, name := range []string{"ALERTS", "ALERTS_FOR_STATE"} {
-		out[name] = max(out[name], alertSpan)
+	return e, nil
+}
+
+// began returns when the alerts of the SLOs called names began that are active at a tick, sorted.
+func (s *Server) began(ctx context.Context, names []string, tick time.Time) ([]time.Time, error) {
+	starts := map[int64]bool{}
+	for some := range slices.Chunk(names, adoptNames) {
+		found, err := s.opts.Store.Query(ctx, "last_over_time(ALERTS_FOR_STATE"+of(some)+"[30m])", tick)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range found {
+			starts[int64(x.V)] = true
+		}
+	}
+	var out []time.Time
+	for _, sec := range slices.Sorted(maps.Keys(starts)) {
+		out = append(out, time.Unix(sec, 0).UTC())
 	}
 	return out, nil
 }
@@ -147,15 +176,44 @@ func (s *Server) copySpan(ctx context.Context, metric string, names []string, fr
 	for some := range slices.Chunk(names, adoptNames) {
 		rows, err := s.opts.Store.Samples(ctx, metric+of(some), to, to.Sub(from))
 		if err != nil {
-			return errors.Join(err, b.Discard())
+			return errors.Join(fmt.Errorf("copy %s: %w", metric, err), b.Discard())
 		}
 		for _, r := range rows {
-			if err := b.AppendRow(r); err != nil && !engine.Rejected(err) {
+			if err := b.AppendRow(withEnds(r, to)); err != nil && !engine.Rejected(err) {
 				errs = append(errs, err)
 			}
 		}
 	}
 	return errors.Join(append(errs, b.Commit())...)
+}
+
+// withEnds returns a row up to a time with the marks of its ends, which the query API leaves out: behind the last of each
+// run of samples, as far as they are apart from one another.
+func withEnds(r store.Row, to time.Time) store.Row {
+	apart := time.Duration(0)
+	for i := 1; i < len(r.Samples); i++ {
+		if d := r.Samples[i].T.Sub(r.Samples[i-1].T); apart == 0 || d < apart {
+			apart = d
+		}
+	}
+	if apart == 0 {
+		return r
+	}
+	out := store.Row{Labels: r.Labels}
+	for i, p := range r.Samples {
+		if store.IsStale(p.V) {
+			return r // the store told them
+		}
+		next := to
+		if i+1 < len(r.Samples) {
+			next = r.Samples[i+1].T
+		}
+		out.Samples = append(out.Samples, p)
+		if next.Sub(p.T) > apart {
+			out.Samples = append(out.Samples, store.Point{T: p.T.Add(apart), V: store.Stale()})
+		}
+	}
+	return out
 }
 
 // skipEmpty moves a backfill to the first hour of which the store has raw samples.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -59,8 +60,8 @@ func (s *Store) Query(ctx context.Context, expr string, ts time.Time) ([]store.S
 	return out, nil
 }
 
-// Samples returns the raw samples of the series that match a selector in the time (to-span, to]. Ends of series are
-// not among them.
+// Samples returns the raw samples of the series that match a selector in the time (to-span, to]. Of the ends of series
+// VictoriaMetrics tells, others do not.
 func (s *Store) Samples(ctx context.Context, selector string, to time.Time, span time.Duration) ([]store.Row, error) {
 	rep, err := s.ask(ctx, fmt.Sprintf("%s[%dms]", selector, span.Milliseconds()), to)
 	if err != nil {
@@ -75,7 +76,11 @@ func (s *Store) Samples(ctx context.Context, selector string, to time.Time, span
 		row := store.Row{Labels: labelsOf(x.Metric), Samples: make([]store.Point, 0, len(x.Values))}
 		for _, v := range x.Values {
 			if t := v.Timestamp.Time(); t.After(to.Add(-span)) { // Prometheus 2 and VictoriaMetrics take the first one, too
-				row.Samples = append(row.Samples, store.Point{T: t.UTC(), V: float64(v.Value)})
+				p := store.Point{T: t.UTC(), V: float64(v.Value)}
+				if s.o.Type == VictoriaMetrics && math.IsNaN(p.V) {
+					p.V = store.Stale()
+				}
+				row.Samples = append(row.Samples, p)
 			}
 		}
 		out = append(out, row)
