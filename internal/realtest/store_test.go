@@ -23,15 +23,17 @@ type storeKind struct {
 	name  string
 	kind  remote.Type
 	open  func(t testing.TB) *database
-	error float64 // relative; VictoriaMetrics keeps decimals, of about 15 digits
+	error float64  // relative; VictoriaMetrics keeps decimals, of about 15 digits
+	more  []string // labels that the store adds to every series
 }
 
 var storeKinds = func() []storeKind {
 	return []storeKind{
-		{"prometheus", remote.Prometheus, func(t testing.TB) *database { return prometheus(t) }, 0},
+		{"prometheus", remote.Prometheus, func(t testing.TB) *database { return prometheus(t) }, 0, nil},
 		// Without deduplication, VictoriaMetrics has what two replicas write twice.
-		{"victoriametrics", remote.VictoriaMetrics, func(t testing.TB) *database { return victoria(t, "-dedup.minScrapeInterval=1ms") }, 1e-9},
-		{"cortex", remote.Cortex, func(t testing.TB) *database { return cortex(t, "") }, 0},
+		{"victoriametrics", remote.VictoriaMetrics, func(t testing.TB) *database { return victoria(t, "-dedup.minScrapeInterval=1ms") }, 1e-9, nil},
+		{"cortex", remote.Cortex, func(t testing.TB) *database { return cortex(t, "") }, 0, nil},
+		{"thanos", remote.Thanos, func(t testing.TB) *database { return thanos(t) }, 0, []string{"receive", "tenant_id"}},
 	}
 }
 
@@ -100,7 +102,7 @@ func (s *storeStory) serve(dir string, far bool) *serving {
 	if far {
 		prefix := s.db.url + s.db.prefix
 		st, err := remote.New(remote.Options{
-			Type: s.kind.kind, URL: prefix, Tenant: s.db.tenant, Registerer: out.reg, Backfill: time.Millisecond,
+			Type: s.kind.kind, URL: prefix, WriteURL: s.db.writeURL, Tenant: s.db.tenant, Registerer: out.reg, Backfill: time.Millisecond,
 		})
 		if err != nil {
 			s.t.Fatal(err)
@@ -193,7 +195,7 @@ func (s *storeStory) compare() {
 	s.t.Helper()
 	ref := &database{server: &server{t: s.t, name: "serve", url: s.reference.http.URL}}
 	want := byTime(ref.query(everything, s.now().Add(-storyScrape)))
-	got := byTime(s.db.query(everything, s.now().Add(-storyScrape)))
+	got := byTime(s.db.query(everything, s.now().Add(-storyScrape)), s.kind.more...)
 	worst, worstAt, missing, extra, differ := 0.0, "", 0, 0, 0
 	for key, w := range want {
 		g, ok := got[key]
@@ -254,10 +256,13 @@ func refusedSamples(t testing.TB, reg *promclient.Registry, reason string) float
 	return 0
 }
 
-// byTime keys samples by series and time.
-func byTime(all []sample) map[string]float64 {
+// byTime keys samples by series and time, without some labels.
+func byTime(all []sample, without ...string) map[string]float64 {
 	out := map[string]float64{}
 	for _, s := range all {
+		for _, name := range without {
+			delete(s.labels, name)
+		}
 		if math.IsNaN(s.v) {
 			continue // the end of a series, of which VictoriaMetrics tells
 		}

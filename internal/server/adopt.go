@@ -56,6 +56,10 @@ func (s *Server) adopt(ctx context.Context, rs *ruleset, last time.Time) error {
 	if missing || len(known) == 0 {
 		return nil // the marks are those of other SLOs
 	}
+	// The mark has no labels of ours: what it has, the store adds to every series, as Thanos does.
+	for name := range far[0].Labels {
+		s.added = append(s.added, name)
+	}
 	s.log.Info("taking over what the store has recorded", "slos", len(known), "from", last, "to", tick)
 	if err := s.copyFar(ctx, rs, known, last, tick); err != nil {
 		return err
@@ -179,6 +183,9 @@ func (s *Server) copySpan(ctx context.Context, metric string, names []string, fr
 			return errors.Join(fmt.Errorf("copy %s: %w", metric, err), b.Discard())
 		}
 		for _, r := range rows {
+			for _, name := range s.added {
+				delete(r.Labels, name)
+			}
 			if err := b.AppendRow(withEnds(r, to)); err != nil && !engine.Rejected(err) {
 				errs = append(errs, err)
 			}
