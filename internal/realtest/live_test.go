@@ -173,12 +173,7 @@ func liveCortex(t testing.TB, _ []string, target, notify string) *database {
 	if again := push("--plan", "--exit-code"); !strings.HasPrefix(again, "0 to create, 0 to update, 0 to remove") {
 		t.Errorf("want nothing to do after a push, have\n%s", again)
 	}
-	dir, addr := t.TempDir(), address(t)
-	config := write(t, dir, "prometheus.yml", fmt.Sprintf(scrapeConfig, target)+fmt.Sprintf(`
-remote_write: [{url: "%s", headers: {X-Scope-OrgID: %s}, queue_config: {batch_send_deadline: 1s}}]
-`, db.url+db.push, db.tenant))
-	start(t, "prometheus", addr, "/-/ready",
-		"--agent", "--config.file="+config, "--storage.agent.path="+dir+"/data", "--web.listen-address="+addr, "--log.level=warn")
+	sendOn(t, db, target)
 	return db
 }
 

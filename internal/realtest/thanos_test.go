@@ -5,6 +5,9 @@ package realtest
 import (
 	"fmt"
 	"testing"
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
 
 // thanos starts a Receive, which takes remote writes, and a Query before it, which is the one to ask.
@@ -19,6 +22,9 @@ func thanos(t testing.TB) *database {
 		server:   start(t, "thanos", addr, "/-/ready", "query", "--http-address="+addr, "--grpc-address="+address(t), "--endpoint-strict="+rpc, "--log.level=warn"),
 		writeURL: "http://" + write + "/api/v1/receive",
 	}
-	db.await("Query knows Receive", startWithin, func() bool { return len(db.get("/api/v1/stores", nil)) > 60 })
+	// Query asks Receive every five seconds of which time it has samples, and none before.
+	first := sample{labels: store.Labels{store.Name: "first"}, t: storyStart.Add(-time.Minute)}
+	db.write(first)
+	db.await("Query sees a sample of Receive", startWithin, func() bool { return len(db.query("first", first.t)) == 1 })
 	return db
 }
