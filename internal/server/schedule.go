@@ -56,7 +56,7 @@ func (s *Server) begin(ctx context.Context, rs *ruleset) error {
 	}
 	s.engine.Rewind(s.next)
 	if s.ship != nil {
-		s.ship.from(s.next.Add(-s.step() - rs.offset))
+		s.ship.begin(s.next.Add(-s.step() - rs.offset))
 	}
 	s.startFill(rs)
 	s.show()

@@ -77,11 +77,20 @@ func newShipper(far *remote.Store, state *store.Store, dir string, log *slog.Log
 	return h, nil
 }
 
-// from says that the store has, or needs not, what is older than t, unless it is known to have more.
+// from says that the store has everything up to t.
 func (h *shipper) from(t time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.done.UpTo.Before(t) {
+		h.done.UpTo = t
+	}
+}
+
+// begin says that the store needs nothing older than t, unless the shipper knows how far it came.
+func (h *shipper) begin(t time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.done.UpTo.IsZero() {
 		h.done.UpTo = t
 	}
 }
