@@ -15,6 +15,7 @@ import (
 	promclient "github.com/prometheus/client_golang/prometheus"
 
 	plimsoll "github.com/plimsoll-slo/plimsoll/internal/server"
+	"github.com/plimsoll-slo/plimsoll/internal/store"
 	"github.com/plimsoll-slo/plimsoll/internal/store/remote"
 )
 
@@ -269,4 +270,26 @@ func byTime(all []sample, without ...string) map[string]float64 {
 		out[fmt.Sprintf("%s %d", s.key(), s.t.UnixMilli())] = s.v
 	}
 	return out
+}
+
+// TestStoreDelay: what is written to a store is seen within the 15 seconds that the rules look back (query_offset), at
+// default flags. Results need not be seen: the rules have them from the state.
+func TestStoreDelay(t *testing.T) {
+	for _, k := range storeKinds() {
+		t.Run(k.name, func(t *testing.T) {
+			db := k.open(t)
+			var worst time.Duration
+			for i := range 20 {
+				began := time.Now()
+				name := fmt.Sprintf("probe_%d", i)
+				db.write(sample{labels: store.Labels{store.Name: name}, t: began.Truncate(time.Millisecond), v: 1})
+				db.await("the sample is seen", startWithin, func() bool { return len(db.query(name, time.Now())) == 1 })
+				worst = max(worst, time.Since(began))
+			}
+			t.Logf("seen at most %v after the write began", worst.Round(time.Millisecond))
+			if worst > 15*time.Second {
+				t.Errorf("want samples to be seen within 15s, have %v", worst)
+			}
+		})
+	}
 }
