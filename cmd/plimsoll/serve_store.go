@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/internal/store/remote"
-	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // openStore reads the file of --store, if there is one, and makes a client of the store. It returns what is wrong with
@@ -26,7 +25,7 @@ func (f *serveFlags) openStore(log *slog.Logger) (compiled, error) {
 	}
 	o, found := remote.Read(f.store, text)
 	if found.Failed() {
-		return compiled{findings: found, files: []slo.File{{Name: f.store, Text: text}}}, nil
+		return compiled{findings: found}, nil // without the text, which may hold what should not be there: a password
 	}
 	o.Logger, o.Registerer, o.Now = log.With("part", "store"), f.server.Registry, time.Now
 	if f.server.Store, err = remote.New(o); err != nil {

@@ -203,7 +203,7 @@ func begunOf(r *rules.AlertingRule, active promql.Vector) []time.Time {
 func setBegun(r *rules.AlertingRule, active promql.Vector) {
 	starts := map[string]int64{}
 	for _, a := range active {
-		starts[a.Metric.DropReserved(func(n string) bool { return n == labels.MetricName }).String()] = int64(a.F)
+		starts[a.Metric.DropReserved(func(n string) bool { return n == model.MetricNameLabel }).String()] = int64(a.F)
 	}
 	r.ForEachActiveAlert(func(a *rules.Alert) {
 		if sec, ok := starts[a.Labels.String()]; ok {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -117,7 +118,7 @@ func (d *divider) of(v *parser.VectorSelector) side {
 // metricsOf returns the metrics that a selector names, if it names them one by one.
 func metricsOf(v *parser.VectorSelector) []string {
 	for _, m := range v.LabelMatchers {
-		if m.Name != labels.MetricName {
+		if m.Name != model.MetricNameLabel {
 			continue
 		}
 		switch m.Type {
@@ -265,7 +266,7 @@ func (c cut) literal(vec promql.Vector) (string, error) {
 	seen := map[string]bool{}
 	var parts []string
 	for _, s := range vec {
-		l := s.Metric.DropReserved(func(n string) bool { return n == labels.MetricName })
+		l := s.Metric.DropReserved(func(n string) bool { return n == model.MetricNameLabel })
 		v := s.F
 		if c.project {
 			l, v = labels.NewBuilder(l).Keep(c.keep...).Labels(), 1

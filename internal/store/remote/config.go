@@ -24,7 +24,7 @@ type file struct {
 	Timeout     *schema.Duration `spec:"timeout" min:"1s" max:"5m" doc:"Time for one request." default:"30s"`
 	Attempts    *schema.Decimal  `spec:"attempts" min:"1" max:"10" doc:"Attempts of one request; the tick is tried again besides." default:"3"`
 	Concurrency *schema.Decimal  `spec:"concurrency" min:"1" max:"256" doc:"Queries at the same time." default:"8"`
-	Backfill    *schema.Duration `spec:"backfill" min:"1m" max:"400d" doc:"How far back the past of a new SLO is evaluated." default:"1d"`
+	Backfill    *schema.Duration `spec:"backfill" min:"1m" max:"400d" doc:"How far back the past of a new SLO is evaluated." default:"1h"`
 	At          yamlsrc.Value
 }
 

@@ -44,7 +44,7 @@ const (
 	DefaultTimeout     = 30 * time.Second
 	DefaultConcurrency = 8
 	DefaultAttempts    = 3
-	DefaultBackfill    = 24 * time.Hour
+	DefaultBackfill    = time.Hour
 )
 
 // Version is a version of the remote write protocol.
