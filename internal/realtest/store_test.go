@@ -293,3 +293,63 @@ func TestStoreDelay(t *testing.T) {
 		})
 	}
 }
+
+// TestStoreTwice: a sample that is written twice, by two replicas or because an answer was lost, is there once. Only
+// VictoriaMetrics needs a flag for that, which docs/store.md asks for.
+func TestStoreTwice(t *testing.T) {
+	kinds := append(storeKinds(), storeKind{name: "victoriametrics without deduplication", open: func(t testing.TB) *database { return victoria(t) }})
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			db, now := k.open(t), time.Now().Truncate(time.Millisecond)
+			x := sample{labels: store.Labels{store.Name: "twice"}, t: now, v: 1}
+			db.write(x)
+			db.sync()
+			db.write(x)
+			db.sync()
+			db.await("the sample is seen", startWithin, func() bool { return len(db.query("twice", now)) == 1 })
+			want := 1.0
+			if k.kind == "" {
+				want = 2
+			}
+			if got := db.query("count_over_time(twice[1m])", now); len(got) != 1 || got[0].v != want {
+				t.Errorf("want the sample %v times, have %v", want, got)
+			}
+		})
+	}
+}
+
+// TestStoreOld: a Prometheus without an out-of-order window takes new series up to about an hour back, and says clearly
+// what it refuses, which keeps nothing else from being written.
+func TestStoreOld(t *testing.T) {
+	dir, addr := t.TempDir(), address(t)
+	db := &database{server: start(t, "prometheus", addr, "/-/ready", "--config.file="+write(t, dir, "prometheus.yml", ""),
+		"--storage.tsdb.path="+dir+"/data", "--web.listen-address="+addr, "--web.enable-remote-write-receiver", "--log.level=error")}
+	for _, v := range []remote.Version{remote.V1, remote.V2} {
+		st, err := remote.New(remote.Options{Type: remote.Prometheus, URL: db.url, Version: v})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now().Truncate(time.Millisecond)
+		row := func(name string, ago ...time.Duration) store.Row {
+			out := store.Row{Labels: store.Labels{store.Name: name, "version": string(v)}}
+			for _, d := range ago {
+				out.Samples = append(out.Samples, store.Point{T: now.Add(-d), V: d.Seconds()})
+			}
+			return out
+		}
+		if _, err := st.Write(t.Context(), []store.Row{row("now", 0)}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := st.Write(t.Context(), []store.Row{row("old", 2*time.Hour, 50*time.Minute, 10*time.Minute), row("now", time.Minute), row("now", 0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("remote write %s: %d written, refused %v: %s", v, out.Written, out.Refused, out.Why)
+		if n := out.Refused[remote.RefusedTooOld] + out.Refused[remote.RefusedOutOfOrder]; out.Written != 3 || n != 2 {
+			t.Errorf("remote write %s: want three samples written and two refused, have %+v", v, out)
+		}
+		if got := db.query(`count_over_time(old{version="`+string(v)+`"}[3h])`, now); len(got) != 1 || got[0].v != 2 {
+			t.Errorf("remote write %s: want two old samples in the store, have %v", v, got)
+		}
+	}
+}

@@ -110,7 +110,7 @@ func (s *Server) Step(ctx context.Context) time.Duration {
 			return poll
 		}
 		if err := s.tick(ctx); err != nil {
-			return poll
+			return min(poll<<s.tries, longest)
 		}
 	}
 	return 0
@@ -174,6 +174,7 @@ func (s *Server) tick(ctx context.Context) error {
 		return s.unfinished(err)
 	}
 	s.setAway(nil)
+	s.tries = 0
 	if err := s.mark(s.next); err != nil {
 		s.engine.Rewind(s.next)
 		if !s.failedLast {
@@ -206,6 +207,7 @@ func (s *Server) unfinished(err error) error {
 		return context.Canceled
 	}
 	s.metrics.unstored.Inc()
+	s.tries = min(s.tries+1, 10)
 	for _, err := range split(err) {
 		if errors.Is(err, store.ErrAway) {
 			s.setAway(err)

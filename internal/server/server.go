@@ -104,6 +104,7 @@ type Server struct {
 	resumed    time.Time // when the present catching up began; zero when there is none
 	fill       *backfill // in progress; nil if none
 	failedLast bool      // the last tick could not be stored
+	tries      int       // of the present tick for which the store of others was away
 	added      []string  // labels that the store of others adds to every series
 	asked      int64     // queries to the store of others before the present tick
 

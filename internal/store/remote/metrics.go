@@ -27,7 +27,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Name: "plimsoll_store_written_samples_total", Help: "Samples that the store took.",
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "plimsoll_store_refused_samples_total", Help: "Samples that the store refused for good, by reason.",
+			Name: "plimsoll_store_refused_samples_total", Help: "Samples that the store refused for good, by reason; at least so many, as not every store says.",
 		}, []string{"reason"}),
 	}
 	if r != nil {

@@ -307,31 +307,47 @@ func TestWrite(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		receiver receiver
+		kind     Type
 		version  Version
 		most     int // requests
+		refused  int
 	}{
-		{"2.0", receiver{v2: true}, Auto, 1},
-		{"2.0 is not taken", receiver{}, Auto, 40},
-		{"2.0 is taken for an empty request", receiver{silent: true}, Auto, 40},
-		{"1.0, which writes all or nothing", receiver{}, V1, 39},
-		{"1.0, which writes what it can", receiver{partial: true}, V1, 39},
+		{"2.0", receiver{v2: true}, Prometheus, Auto, 1, 2},
+		{"2.0 is not taken", receiver{}, Prometheus, Auto, 40, 2},
+		{"2.0 is taken for an empty request", receiver{silent: true}, Prometheus, Auto, 40, 2},
+		{"1.0, which writes all or nothing", receiver{}, Prometheus, V1, 39, 2},
+		{"1.0, which writes what it can and says one reason", receiver{partial: true}, Cortex, Auto, 2, 1},
 	} {
 		f := newReceiver(t)
 		f.v2, f.silent, f.partial = c.receiver.v2, c.receiver.silent, c.receiver.partial
 		f.refuse[key(1, 2)] = "err: duplicate sample for timestamp 5"
 		f.refuse[key(3, 0)] = "duplicate sample"
-		s, _ := client(t, f.URL, Options{Version: c.version})
+		s, _ := client(t, f.URL, Options{Type: c.kind, WriteURL: f.URL, Version: c.version})
 		out, err := s.Write(t.Context(), rows)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if out.Written != 18 || out.Refused[RefusedDuplicate] != 2 || !strings.Contains(out.Why, "duplicate sample") {
-			t.Errorf("%s: want 18 written and 2 duplicates, have %+v", c.name, out)
+		if out.Written != 20-c.refused || out.Refused[RefusedDuplicate] != c.refused || !strings.Contains(out.Why, "duplicate sample") {
+			t.Errorf("%s: want %d duplicates and the rest written, have %+v", c.name, c.refused, out)
 		}
 		if len(f.got) != 18 || f.got[key(4, 3)] != 43 || f.requests > c.most {
 			t.Errorf("%s: want 18 samples in at most %d requests, have %d in %d", c.name, c.most, len(f.got), f.requests)
 		}
+	}
+}
+
+// A store that refuses everything is not asked about each sample.
+func TestWriteRefused(t *testing.T) {
+	f := newFake(t, reaction{status: 400, body: "out of order sample"})
+	s, _ := client(t, f.URL, Options{Version: V1})
+	row := store.Row{Labels: store.Labels{"__name__": "x"}}
+	for i := range 2000 {
+		row.Samples = append(row.Samples, store.Point{T: at.Add(time.Duration(i) * time.Second)})
+	}
+	out, err := s.Write(t.Context(), []store.Row{row})
+	if err != nil || out.Written != 0 || out.Refused[RefusedOutOfOrder] != 2000 || len(f.seen) > 300 {
+		t.Errorf("want 2000 refused in at most 300 requests, have %+v, %v in %d", out, err, len(f.seen))
 	}
 }
 

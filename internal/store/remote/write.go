@@ -19,7 +19,7 @@ import (
 // Outcome is what became of written samples.
 type Outcome struct {
 	Written int
-	Refused map[string]int // by reason, one of the Refused constants
+	Refused map[string]int // by reason, one of the Refused constants; of 1.0 only Prometheus lets us find out how many
 	Why     string         // the words of the store about some of those that it refused
 }
 
@@ -51,8 +51,8 @@ func (o *Outcome) refuse(reason string, n int, why string) {
 // without -dedup.minScrapeInterval, which then has them twice.
 func (s *Store) Write(ctx context.Context, all []store.Row) (Outcome, error) {
 	for {
-		plain := s.plain.Load()
-		out, err := s.send(ctx, all, plain)
+		plain, more := s.plain.Load(), maxHalves
+		out, err := s.send(ctx, all, plain, &more)
 		if errors.Is(err, errNotV2) && s.o.Version != V2 {
 			s.o.Logger.Info("the store takes no remote write 2.0, going on with 1.0", "store", s.Name())
 			s.plain.Store(true)
@@ -70,8 +70,11 @@ func (s *Store) Write(ctx context.Context, all []store.Row) (Outcome, error) {
 
 var errNotV2 = errors.New("the store does not take remote write 2.0")
 
-// send writes samples by one version of the protocol.
-func (s *Store) send(ctx context.Context, all []store.Row, plain bool) (Outcome, error) {
+// maxHalves is how many more requests may be sent to find the samples of one that are refused.
+const maxHalves = 256
+
+// send writes samples by one version of the protocol. more is how many more requests it may send.
+func (s *Store) send(ctx context.Context, all []store.Row, plain bool, more *int) (Outcome, error) {
 	r, err := s.writing(all, plain)
 	if err != nil {
 		return Outcome{}, err
@@ -94,15 +97,21 @@ func (s *Store) send(ctx context.Context, all []store.Row, plain bool) (Outcome,
 		return out, nil
 	case n == 0:
 		return Outcome{}, s.trouble(r, CodeWrite, a.status, s.words(a), nil)
-	case n == 1:
-		out := Outcome{}
+	case s.o.Type != Prometheus && a.status != http.StatusRequestEntityTooLarge:
+		// They write what can be written, and say one reason.
+		out := Outcome{Written: n - 1}
 		out.refuse(reasonOf(a.body), 1, s.words(a))
 		return out, nil
+	case n == 1 || *more <= 0:
+		out := Outcome{}
+		out.refuse(reasonOf(a.body), n, s.words(a))
+		return out, nil
 	}
-	// 1.0 does not say which samples are refused, and Prometheus then writes none of the request: find them.
+	// With 1.0, Prometheus writes none of the request and does not say which samples are to blame: find them.
 	var out Outcome
 	for _, half := range halves(all) {
-		part, err := s.send(ctx, half, plain)
+		*more--
+		part, err := s.send(ctx, half, plain, more)
 		out.add(part)
 		if err != nil {
 			return out, err
