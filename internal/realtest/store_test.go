@@ -275,11 +275,12 @@ func byTime(all []sample, without ...string) map[string]float64 {
 // TestStoreDelay: what is written to a store is seen within the 15 seconds that the rules look back (query_offset), at
 // default flags. Results need not be seen: the rules have them from the state.
 func TestStoreDelay(t *testing.T) {
+	t.Parallel()
 	for _, k := range storeKinds() {
 		t.Run(k.name, func(t *testing.T) {
 			db := k.open(t)
 			var worst time.Duration
-			for i := range 20 {
+			for i := range 5 {
 				began := time.Now()
 				name := fmt.Sprintf("probe_%d", i)
 				db.write(sample{labels: store.Labels{store.Name: name}, t: began.Truncate(time.Millisecond), v: 1})
@@ -297,6 +298,7 @@ func TestStoreDelay(t *testing.T) {
 // TestStoreTwice: a sample that is written twice, by two replicas or because an answer was lost, is there once. Only
 // VictoriaMetrics needs a flag for that, which docs/store.md asks for.
 func TestStoreTwice(t *testing.T) {
+	t.Parallel()
 	kinds := append(storeKinds(), storeKind{name: "victoriametrics without deduplication", open: func(t testing.TB) *database { return victoria(t) }})
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -321,6 +323,7 @@ func TestStoreTwice(t *testing.T) {
 // TestStoreOld: a Prometheus without an out-of-order window takes new series up to about an hour back, and says clearly
 // what it refuses, which keeps nothing else from being written.
 func TestStoreOld(t *testing.T) {
+	t.Parallel()
 	dir, addr := t.TempDir(), address(t)
 	db := &database{server: start(t, "prometheus", addr, "/-/ready", "--config.file="+write(t, dir, "prometheus.yml", ""),
 		"--storage.tsdb.path="+dir+"/data", "--web.listen-address="+addr, "--web.enable-remote-write-receiver", "--log.level=error")}
