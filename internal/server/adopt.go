@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -223,31 +224,46 @@ func withEnds(r store.Row, to time.Time) store.Row {
 	return out
 }
 
-// skipEmpty moves a backfill to the first hour of which the store has raw samples.
+// skipEmpty moves a backfill to the first tick that sees raw samples. Ticks before would know the SLO without its targets,
+// and take what their counters had before the store knew them for new.
 func (s *Server) skipEmpty(ctx context.Context, f *backfill) {
+	from, target := time.Unix(f.at.Load(), 0).UTC(), time.Unix(f.target.Load(), 0).UTC()
+	for {
+		end := earlier(from.Add(time.Hour), target)
+		if !from.Before(end) {
+			f.at.Store(target.Unix())
+			return
+		}
+		if s.anyRaw(ctx, f, from, end) {
+			f.at.Store(earlier(s.firstRaw(ctx, f, from, end), target).Unix())
+			return
+		}
+		from = end
+	}
+}
+
+// firstRaw returns the first tick that sees samples behind from, of which there are some up to end.
+func (s *Server) firstRaw(ctx context.Context, f *backfill, from, end time.Time) time.Time {
+	steps := int(end.Sub(from) / f.rs.step)
+	n := sort.Search(steps, func(i int) bool { return s.anyRaw(ctx, f, from, from.Add(time.Duration(i+1)*f.rs.step)) })
+	return from.Add(time.Duration(n+1)*f.rs.step + f.rs.offset).Truncate(f.rs.step)
+}
+
+// anyRaw reports whether the store has samples in (from, to] that the rules of a backfill read. It waits while the store
+// is away, and is true when ctx ends or the store refuses the question.
+func (s *Server) anyRaw(ctx context.Context, f *backfill, from, to time.Time) bool {
 	var some []string
 	for _, sel := range f.engine.RawSelectors() {
-		some = append(some, "group(last_over_time("+sel+"[1h]))")
+		some = append(some, fmt.Sprintf("group(last_over_time(%s[%dms]))", sel, to.Sub(from).Milliseconds()))
 	}
-	if len(some) == 0 {
-		return
-	}
-	expr := strings.Join(some, " or ")
-	for ctx.Err() == nil {
-		end := time.Unix(f.at.Load(), 0).UTC().Add(time.Hour)
-		if !end.Before(time.Unix(f.target.Load(), 0)) {
-			return
+	for len(some) > 0 && ctx.Err() == nil {
+		found, err := s.opts.Store.Query(ctx, strings.Join(some, " or "), to)
+		if !errors.Is(err, store.ErrAway) {
+			return err != nil || len(found) > 0
 		}
-		found, err := s.opts.Store.Query(ctx, expr, end)
-		switch {
-		case errors.Is(err, store.ErrAway):
-			s.pause(ctx)
-		case err != nil || len(found) > 0:
-			return
-		default:
-			f.at.Store(end.Unix())
-		}
+		s.pause(ctx)
 	}
+	return true
 }
 
 // pause waits a little, or until ctx ends.
