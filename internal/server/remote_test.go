@@ -8,6 +8,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -196,6 +197,11 @@ func TestStoreBackfill(t *testing.T) {
 	}
 	if n < 200 {
 		t.Errorf("want increments to compare, have %d", n)
+	}
+	for k, v := range d.recorded(start.Add(-4*time.Hour), at(74)) {
+		if events, err := strconv.ParseFloat(v, 64); strings.HasPrefix(k, "slo:events:inc") && (err != nil || events > 1000) {
+			t.Errorf("%s: want ten events a second, have %s: the counter had them before the store knew it", k, v)
+		}
 	}
 }
 
