@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -195,7 +196,9 @@ func (l *live) await(what string, ok func() bool) {
 // samples returns the raw samples of the last hour.
 func (l *live) samples(selector string) []sample {
 	l.t.Helper()
-	return l.db.query(selector+"[1h]", time.Now())
+	return slices.DeleteFunc(l.db.query(selector+"[1h]", time.Now()), func(s sample) bool {
+		return math.IsNaN(s.v) // the end of a series, of which VictoriaMetrics tells
+	})
 }
 
 // last returns the newest value, or NaN.

@@ -96,7 +96,7 @@ func (s *Store) send(ctx context.Context, all []store.Row, plain bool, more *int
 		out.refuse(reasonOf(a.body), n-written, s.words(a))
 		return out, nil
 	case n == 0:
-		return Outcome{}, s.trouble(r, CodeWrite, a.status, s.words(a), nil)
+		return Outcome{}, nil // Cortex takes no empty request; the way to it is right
 	case s.o.Type != Prometheus && a.status != http.StatusRequestEntityTooLarge:
 		// They write what can be written, and say one reason.
 		out := Outcome{Written: n - 1}
