@@ -147,7 +147,7 @@ bin/sloth: tools/sloth/go.mod
 
 # The programs that make test-real needs. Prometheus comes without its service discoveries, which take 20 minutes to
 # compile.
-real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool cortex vault)
+real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool cortex thanos vault)
 go_build_real := nice -n 19 $(GO) build -p 1 -buildvcs=false -ldflags '-s -w'
 
 .PHONY: tools-real
@@ -161,7 +161,11 @@ bin/alertmanager bin/amtool: tools/alertmanager/go.mod
 	$(go_build_real) -modfile=$< -o $@ github.com/prometheus/alertmanager/cmd/$(@F)
 bin/vault: tools/vault/go.mod tools/vault/main.go
 	cd tools/vault; $(go_build_real) -o $(CURDIR)/$@ .
-# Cortex builds in its own module only, where its replacements count; slicelabels is what its releases are built with.
+# Cortex and Thanos build in their own modules only, where their replacements count; slicelabels is what their releases
+# are built with.
 bin/cortex: tools/cortex/go.mod tools/cortex/go.sum
 	dir=$$($(GO) mod download -C tools/cortex -json github.com/cortexproject/cortex | sed -n 's/^.*"Dir": "\(.*\)".*/\1/p'); \
 	cd "$$dir"; GOWORK=off $(go_build_real) -mod=readonly -tags netgo,slicelabels -o $(CURDIR)/$@ ./cmd/cortex
+bin/thanos: tools/thanos/go.mod tools/thanos/go.sum
+	dir=$$($(GO) mod download -C tools/thanos -json github.com/thanos-io/thanos | sed -n 's/^.*"Dir": "\(.*\)".*/\1/p'); \
+	cd "$$dir"; GOWORK=off $(go_build_real) -mod=readonly -tags slicelabels -o $(CURDIR)/$@ ./cmd/thanos

@@ -37,6 +37,7 @@ type serveFlags struct {
 	server      server.Options
 	listen      string
 	webConfig   string
+	store       string
 	tokens      string
 	public      bool
 	connections int
@@ -50,6 +51,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	o, fs := &f.server, c.Flags()
 	fs.StringArrayVar(&o.Specs, "specs", nil, "file or directory of specs; may be repeated (required)")
 	fs.StringVar(&o.Data, "data", "", "directory of samples and state (required)")
+	fs.StringVar(&f.store, "store", "", "file that names a Prometheus, Mimir, Cortex, Thanos or VictoriaMetrics, which then has the samples")
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:9095", "address to listen at")
 	fs.StringVar(&f.webConfig, "web-config", "", "file with TLS, client certificates and basic auth, as all Prometheus programs read it")
 	fs.StringVar(&f.tokens, "tokens", "", "file with bearer tokens, one NAME:TOKEN a line")
@@ -94,6 +96,10 @@ stood still, are made up for at their own times from the stored samples; the pas
 a new SLO is evaluated as far as the samples reach; specs are reloaded when they
 change, and wrong ones change nothing.
 
+With --store the samples are in a Prometheus, Mimir, Cortex, Thanos or
+VictoriaMetrics: the rules ask it, and their results are written to it. Nothing is
+taken in or scraped here then; --data holds the state of the rules. See docs/store.md.
+
 Without --tokens or --web-config nobody has to authenticate; then serve listens at
 loopback addresses only, unless --insecure-public is given. SIGHUP reloads, SIGTERM
 and SIGINT end it in an orderly way. See docs/serve.md.`,
@@ -110,6 +116,17 @@ func (a *app) serve(f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	f.server.Registry = prometheus.NewRegistry()
+	found, err := f.openStore(log)
+	if err != nil {
+		return err
+	}
+	if found.findings.Failed() {
+		if err := diag.Text(a.stderr, found.findings, found.sources(), a.color(a.stderr)); err != nil {
+			return world(err)
+		}
+		return a.failed(found.findings)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := f.secure(); err != nil {
@@ -120,7 +137,7 @@ func (a *app) serve(f serveFlags) error {
 		return world(err)
 	}
 	defer listener.Close()
-	f.server.Now, f.server.Logger, f.server.Registry = time.Now, log, prometheus.NewRegistry()
+	f.server.Now, f.server.Logger = time.Now, log
 	f.server.Web.Version, f.server.Web.ExternalURL = versionText(), f.server.ExternalURL
 	f.server.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s, err := server.Open(ctx, f.server)

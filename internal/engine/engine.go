@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,9 +62,15 @@ type Options struct {
 	// Notify, if set, receives every send to Alertmanager, repetitions included, during EvalAt. The slice is not
 	// used again by the engine.
 	Notify func(ctx context.Context, alerts []Alert)
+
+	// Raw, if set, has the series that the rules read and do not record; the store then has what they record only, and
+	// the metrics called Own. Raw is asked by as many groups at a time as Parallel says, at least one.
+	Raw      Raw
+	Own      []string
+	Parallel int
 }
 
-// Engine evaluates rules over one store. It is for one goroutine at a time, except for Query, QueryRange, QueryEngine
+// Engine evaluates rules over one store, or over two (see Raw). It is for one goroutine at a time, except for Query, QueryRange, QueryEngine
 // and Groups, which are safe for concurrent use.
 type Engine struct {
 	opts     Options
@@ -74,7 +82,6 @@ type Engine struct {
 	files   []RuleFile
 	groups  []*group  // in order of evaluation
 	retired []retired // groups whose recorded series still have to be marked stale
-	current *group    // the one being evaluated, for accounting
 
 	pages  ledger
 	last   time.Time // of the newest evaluation
@@ -84,6 +91,11 @@ type Engine struct {
 	again bool      // the present tick is that one
 
 	public atomic.Pointer[[]*rules.Group] // what Groups shows
+
+	// With Options.Raw.
+	recorded  atomic.Pointer[map[string]bool] // what the rules record, see recordedBy
+	divisions sync.Map                        // of the expressions seen, by text
+	away      atomic.Pointer[error]           // why the present tick cannot go on
 }
 
 // Open returns an engine without rules over st, which stays owned by the caller and must be open while the engine is
@@ -129,12 +141,14 @@ func (o Options) withDefaults() Options {
 // is down or late. ts must lie after the ts of the call before.
 //
 // It returns what Alertmanager learned since the call before, in order of time (see Event). A rule that fails does
-// not stop the others; the error then joins one *RuleError per failed rule, and the events are valid nevertheless.
+// not stop the others; the error then joins one *RuleError per failed rule, and the events are valid nevertheless. An
+// error that wraps store.ErrAway means that the tick is not complete and is to be evaluated again (see Rewind).
 func (e *Engine) EvalAt(ctx context.Context, ts time.Time) ([]Event, error) {
 	if !ts.After(e.last) && !e.last.IsZero() {
 		return nil, fmt.Errorf("evaluate at %s: want a time after the last evaluation at %s", stamp(ts), stamp(e.last))
 	}
 	e.last, e.again = ts, ts.Equal(e.redo)
+	e.away.Store(nil)
 	if ts.Sub(e.mapped) >= mapEvery {
 		e.store.MapChunks()
 		e.mapped = ts
@@ -142,19 +156,49 @@ func (e *Engine) EvalAt(ctx context.Context, ts time.Time) ([]Event, error) {
 	events := e.pages.expire(ts)
 	e.sweepRetired(ctx, ts)
 	var errs []error
+	for _, batch := range e.batches(ts) {
+		if err := ctx.Err(); err != nil {
+			return events, fmt.Errorf("evaluate at %s: %w", stamp(ts), err)
+		}
+		errs = append(errs, e.evalBatch(ctx, batch, ts)...)
+		events = append(events, e.pages.take()...)
+	}
+	return events, errors.Join(errs...)
+}
+
+// batches returns the groups that are due at ts, in order, in parts whose groups may be evaluated at the same time.
+func (e *Engine) batches(ts time.Time) [][]*group {
+	var out [][]*group
 	for _, g := range e.groups {
 		if !g.due(ts) {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return events, fmt.Errorf("evaluate at %s: %w", stamp(ts), err)
+		if n := len(out); n > 0 && e.opts.Parallel > 1 && g.alone && out[n-1][0].alone {
+			out[n-1] = append(out[n-1], g)
+			continue
 		}
-		e.current = g
-		errs = append(errs, g.eval(ctx, ts)...)
-		e.current = nil
-		events = append(events, e.pages.take()...)
+		out = append(out, []*group{g})
 	}
-	return events, errors.Join(errs...)
+	return out
+}
+
+// evalBatch evaluates groups, as many at a time as Options.Parallel says, and returns the errors in their order.
+func (e *Engine) evalBatch(ctx context.Context, batch []*group, ts time.Time) []error {
+	if len(batch) == 1 {
+		return batch[0].eval(ctx, ts)
+	}
+	errs := make([][]error, len(batch))
+	slots := make(chan struct{}, e.opts.Parallel)
+	var wg sync.WaitGroup
+	for i, g := range batch {
+		slots <- struct{}{}
+		wg.Go(func() {
+			errs[i] = g.eval(ctx, ts)
+			<-slots
+		})
+	}
+	wg.Wait()
+	return slices.Concat(errs...)
 }
 
 // RuleError is a failed evaluation of one rule.

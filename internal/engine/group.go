@@ -2,10 +2,15 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
+
+	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // restoreAfter is the number of evaluations of a group before Prometheus restores alert state from the store.
@@ -14,10 +19,15 @@ const restoreAfter = 2
 // group is a rule group with what Prometheus' own scheduler would keep about it.
 type group struct {
 	*rules.Group
-	evals int // since the start, counted up to restoreAfter at least
+	evals int       // since the start, counted up to restoreAfter at least; one that is done again counts once
+	at    time.Time // of the last evaluation
 	stats []RuleStats
 	index map[ruleKey]int // into stats
+	alone bool            // reads of what rules record only its own, and has no alerts
 }
+
+// groupKey is the key of the group in the context of its evaluation.
+type groupKey struct{}
 
 func newGroup(g *rules.Group) *group {
 	out := &group{Group: g, index: map[ruleKey]int{}}
@@ -29,6 +39,30 @@ func newGroup(g *rules.Group) *group {
 		}
 	}
 	return out
+}
+
+// standsAlone reports whether a group records series of one SLO only, has no alerts, and reads of what rules record,
+// which names tells, only series of that SLO.
+func (g *group) standsAlone(names map[string]bool) bool {
+	d, of, ok := &divider{names: names}, "", true
+	for i, r := range g.Rules() {
+		about := r.Labels().Get(slo.LabelSLO)
+		if _, alert := r.(*rules.AlertingRule); alert || about == "" || i > 0 && about != of {
+			return false
+		}
+		of = about
+	}
+	for _, r := range g.Rules() {
+		parser.Inspect(r.Query(), func(n parser.Node, _ []parser.Node) error {
+			if v, is := n.(*parser.VectorSelector); is && d.of(v) == recorded {
+				ok = ok && slices.ContainsFunc(v.LabelMatchers, func(m *labels.Matcher) bool {
+					return m.Name == slo.LabelSLO && m.Type == labels.MatchEqual && m.Value == of
+				})
+			}
+			return nil
+		})
+	}
+	return ok
 }
 
 func (g *group) key() string { return rules.GroupKey(g.File(), g.Name()) }
@@ -49,10 +83,13 @@ func (g *group) eval(ctx context.Context, ts time.Time) []error {
 	ctx = promql.NewOriginContext(ctx, map[string]any{
 		"ruleGroup": map[string]string{"file": g.File(), "name": g.Name()},
 	})
-	g.Eval(ctx, ts)
-	g.evals++
-	if g.evals == restoreAfter {
-		g.RestoreForState(ts)
+	g.Eval(context.WithValue(ctx, groupKey{}, g), ts)
+	if !ts.Equal(g.at) {
+		g.at = ts
+		g.evals++
+		if g.evals == restoreAfter {
+			g.RestoreForState(ts)
+		}
 	}
 	var errs []error
 	for i, r := range g.Rules() {

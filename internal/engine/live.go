@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -27,7 +28,7 @@ const warmFor = 15 * time.Minute
 
 // results is the Appendable of the groups. It keeps results that are older than the newest sample of the store, which
 // Prometheus throws away, because it evaluates only the present. And in a tick that is evaluated again it refuses
-// every sample at a time that has one: the store itself compares with the newest sample of a series only.
+// every other sample at a time that has one: the store itself compares with the newest sample of a series only.
 type results struct {
 	storage.Appendable
 	e *Engine
@@ -49,22 +50,24 @@ func (resultAppender) SetOptions(*storage.AppendOptions) {}
 // Append implements storage.Appender.
 func (a resultAppender) Append(ref storage.SeriesRef, l labels.Labels, t int64, v float64) (storage.SeriesRef, error) {
 	if a.e.again {
-		there, err := a.e.holds(l, t)
-		if err != nil {
+		was, there, err := a.e.holds(l, t)
+		switch {
+		case err != nil:
 			return 0, err
-		}
-		if there {
+		case there && math.Float64bits(was) == math.Float64bits(v):
+			return 0, nil // so that the group knows that the series goes on
+		case there:
 			return 0, storage.ErrDuplicateSampleForTimestamp
 		}
 	}
 	return a.Appender.Append(ref, l, t, v)
 }
 
-// holds reports whether the store has a sample of the series at t.
-func (e *Engine) holds(l labels.Labels, t int64) (bool, error) {
+// holds returns the sample of the series at t, if the store has one that is no histogram.
+func (e *Engine) holds(l labels.Labels, t int64) (v float64, there bool, err error) {
 	q, err := e.store.Queryable().Querier(t, t)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	defer q.Close()
 	var ms []*labels.Matcher
@@ -72,16 +75,17 @@ func (e *Engine) holds(l labels.Labels, t int64) (bool, error) {
 	set := q.Select(context.Background(), false, nil, ms...)
 	for set.Next() {
 		s := set.At()
-		if labels.Equal(s.Labels(), l) && s.Iterator(nil).Next() != chunkenc.ValNone {
-			return true, nil
+		if it := s.Iterator(nil); labels.Equal(s.Labels(), l) && it.Next() == chunkenc.ValFloat {
+			_, v := it.At()
+			return v, true, nil
 		}
 	}
-	return false, set.Err()
+	return 0, false, set.Err()
 }
 
 // Rewind says that the next EvalAt is at ts or later, whatever was evaluated before, and that ts may have been
 // evaluated before, wholly or in part. That changes nothing that was recorded then: what is missing is added, and
-// every other sample is a RuleError that Rejected recognises.
+// a sample with another value is a RuleError that Rejected recognises.
 func (e *Engine) Rewind(ts time.Time) {
 	e.last = ts.Add(-time.Nanosecond)
 	e.redo = ts
@@ -152,6 +156,7 @@ func (e *Engine) Warm(ctx context.Context, last time.Time) error {
 			if err := e.warmRule(ctx, g, r, last, begun); err != nil {
 				return fmt.Errorf("restore alert %q of group %q: %w", r.Name(), g.Name(), err)
 			}
+			setBegun(r, active)
 		}
 	}
 	return nil
@@ -191,6 +196,20 @@ func begunOf(r *rules.AlertingRule, active promql.Vector) []time.Time {
 		out = append(out, time.Unix(sec, 0))
 	}
 	return out
+}
+
+// setBegun sets when the alerts of a rule began to what is recorded. At a tick of several groups, warmRule sees what the
+// later ones recorded then, and may find an alert a tick too early.
+func setBegun(r *rules.AlertingRule, active promql.Vector) {
+	starts := map[string]int64{}
+	for _, a := range active {
+		starts[a.Metric.DropReserved(func(n string) bool { return n == model.MetricNameLabel }).String()] = int64(a.F)
+	}
+	r.ForEachActiveAlert(func(a *rules.Alert) {
+		if sec, ok := starts[a.Labels.String()]; ok {
+			a.ActiveAt = time.Unix(sec, 0).UTC()
+		}
+	})
 }
 
 // warmRule evaluates one alert at the times begun that lie further back, and then at each slot of its group.

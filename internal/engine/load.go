@@ -38,8 +38,19 @@ func (e *Engine) Load(files ...RuleFile) error {
 		fresh = e.carryOver(fresh)
 	}
 	e.files, e.groups = append([]RuleFile{}, files...), fresh
+	e.know()
 	e.publish()
 	return nil
+}
+
+// know notes what the present rules record, for the division of expressions.
+func (e *Engine) know() {
+	names := recordedBy(e.opts.Own, e.groups)
+	e.recorded.Store(&names)
+	e.divisions.Clear()
+	for _, g := range e.groups {
+		g.alone = g.standsAlone(names)
+	}
 }
 
 // Restart is a restart of Prometheus between two evaluations: what it held in memory is gone, the store stays.
@@ -56,6 +67,7 @@ func (e *Engine) Restart() error {
 		return err
 	}
 	e.groups, e.retired = fresh, nil
+	e.know()
 	e.publish()
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
-	"github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/util/stats"
 
 	"github.com/plimsoll-slo/plimsoll/internal/store"
@@ -86,18 +85,40 @@ func (e *Engine) QueryRange(ctx context.Context, expr string, from, to time.Time
 	return out, nil
 }
 
-// instant is the query function of the rules: query plus accounting.
+// instant is the query function of the rules: query plus accounting. After the database of the raw series has gone away
+// it fails until the next tick.
 func (e *Engine) instant(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
+	if err := e.stopped(); err != nil {
+		return nil, err
+	}
 	vec, st, err := e.query(ctx, expr, ts)
 	if st != nil {
-		e.account(rules.FromOriginContext(ctx), st)
+		e.account(ctx, st)
 	}
+	e.stop(err)
 	return vec, err
 }
 
-// query is rules.EngineQueryFunc with the cost of the query, which is nil if it did not parse: it turns a scalar into
-// a vector of one.
+// query evaluates an expression where its series are. The cost is nil if it did not parse, and if it was not evaluated
+// in the store.
 func (e *Engine) query(ctx context.Context, expr string, ts time.Time) (promql.Vector, *stats.Statistics, error) {
+	if e.opts.Raw == nil {
+		return e.local(ctx, expr, ts)
+	}
+	d, err := e.divided(expr)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.at&raw == 0 {
+		return e.local(ctx, expr, ts)
+	}
+	vec, err := e.anywhere(ctx, d, ts)
+	return vec, nil, err
+}
+
+// local is rules.EngineQueryFunc with the cost of the query, which is nil if it did not parse: it turns a scalar into
+// a vector of one.
+func (e *Engine) local(ctx context.Context, expr string, ts time.Time) (promql.Vector, *stats.Statistics, error) {
 	q, err := e.promql.NewInstantQuery(ctx, e.store.Queryable(), nil, expr, ts)
 	if err != nil {
 		return nil, nil, err

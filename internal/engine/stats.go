@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/prometheus/rules"
@@ -31,16 +32,17 @@ func keyOf(d rules.RuleDetail) ruleKey {
 	return ruleKey{kind: d.Kind, name: d.Name, query: d.Query, labels: d.Labels.Hash()}
 }
 
-// account adds a finished query of the rule d to the stats of the group being evaluated.
-func (e *Engine) account(d rules.RuleDetail, s *stats.Statistics) {
-	if e.current == nil {
+// account adds a finished query of a rule to the stats of its group.
+func (e *Engine) account(ctx context.Context, s *stats.Statistics) {
+	g, ok := ctx.Value(groupKey{}).(*group)
+	if !ok {
 		return
 	}
-	i, known := e.current.index[keyOf(d)]
+	i, known := g.index[keyOf(rules.FromOriginContext(ctx))]
 	if !known {
 		return
 	}
-	st := &e.current.stats[i]
+	st := &g.stats[i]
 	st.Queries++
 	st.Samples += s.Samples.TotalSamples
 	st.SamplesRead += s.Samples.SamplesRead

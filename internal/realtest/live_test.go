@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -173,12 +174,7 @@ func liveCortex(t testing.TB, _ []string, target, notify string) *database {
 	if again := push("--plan", "--exit-code"); !strings.HasPrefix(again, "0 to create, 0 to update, 0 to remove") {
 		t.Errorf("want nothing to do after a push, have\n%s", again)
 	}
-	dir, addr := t.TempDir(), address(t)
-	config := write(t, dir, "prometheus.yml", fmt.Sprintf(scrapeConfig, target)+fmt.Sprintf(`
-remote_write: [{url: "%s", headers: {X-Scope-OrgID: %s}, queue_config: {batch_send_deadline: 1s}}]
-`, db.url+db.push, db.tenant))
-	start(t, "prometheus", addr, "/-/ready",
-		"--agent", "--config.file="+config, "--storage.agent.path="+dir+"/data", "--web.listen-address="+addr, "--log.level=warn")
+	sendOn(t, db, target)
 	return db
 }
 
@@ -200,7 +196,9 @@ func (l *live) await(what string, ok func() bool) {
 // samples returns the raw samples of the last hour.
 func (l *live) samples(selector string) []sample {
 	l.t.Helper()
-	return l.db.query(selector+"[1h]", time.Now())
+	return slices.DeleteFunc(l.db.query(selector+"[1h]", time.Now()), func(s sample) bool {
+		return math.IsNaN(s.v) // the end of a series, of which VictoriaMetrics tells
+	})
 }
 
 // last returns the newest value, or NaN.

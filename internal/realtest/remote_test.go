@@ -34,10 +34,12 @@ type sample struct {
 // database is a server with the HTTP API of Prometheus.
 type database struct {
 	*server
-	flush   string // path that makes what was written visible; empty if it is so at once
-	push    string // path of remote write; empty means that of Prometheus
-	prefix  string // of the path of queries
-	disturb func() // what happens to it halfway through a story; nil means nothing
+	flush  string // path that makes what was written visible; empty if it is so at once
+	push   string // path of remote write; empty means that of Prometheus
+	prefix string // of the path of queries
+	// writeURL is where remote writes go, if that is another server.
+	writeURL string
+	disturb  func() // what happens to it halfway through a story; nil means nothing
 }
 
 // prometheus starts a Prometheus that scrapes nothing and takes remote writes.
@@ -66,7 +68,7 @@ func (d *database) write(samples ...sample) {
 	if len(samples) == 0 {
 		return
 	}
-	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.url+cmp.Or(d.push, "/api/v1/write"), bytes.NewReader(snappy(writeRequest(samples))))
+	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, cmp.Or(d.writeURL, d.url+cmp.Or(d.push, "/api/v1/write")), bytes.NewReader(snappy(writeRequest(samples))))
 	if err != nil {
 		d.t.Fatal(err)
 	}

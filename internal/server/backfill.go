@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -26,15 +27,16 @@ const (
 // backfill evaluates the past of new SLOs beside the schedule, with rules of their own, until it has come so near
 // to the present that the schedule can take them in.
 type backfill struct {
-	rs     *ruleset
-	names  []string
-	draft  *store.Draft // if the past of some was recorded by other rules: the new past, until it is whole
-	engine *engine.Engine
-	from   time.Time
-	at     atomic.Int64 // the next tick, in seconds
-	target atomic.Int64 // the tick that the schedule evaluates next, in seconds
-	stop   context.CancelFunc
-	done   chan struct{}
+	rs      *ruleset
+	names   []string
+	draft   *store.Draft // if the past of some was recorded by other rules: the new past, until it is whole
+	renewed bool         // there was a draft
+	engine  *engine.Engine
+	from    time.Time
+	at      atomic.Int64 // the next tick, in seconds
+	target  atomic.Int64 // the tick that the schedule evaluates next, in seconds
+	stop    context.CancelFunc
+	done    chan struct{}
 }
 
 // startFill begins to evaluate the past of those SLOs of rs that are not known. One that is in progress ends.
@@ -70,6 +72,9 @@ func (s *Server) startFill(rs *ruleset) {
 	f.stop = cancel
 	go func() {
 		defer close(f.done)
+		if s.opts.Store != nil {
+			s.skipEmpty(ctx, f)
+		}
 		for ctx.Err() == nil && f.at.Load() < f.target.Load()-fillNear*int64(rs.step/time.Second) {
 			s.fillTick(ctx, f)
 		}
@@ -118,6 +123,9 @@ func (s *Server) newFill(rs *ruleset, names []string, changed bool) (*backfill, 
 	f := &backfill{rs: rs, names: names, stop: func() {}, done: closed()}
 	f.target.Store(s.next.Unix())
 	oldest, newest := s.store.Span()
+	if far := s.opts.Store; far != nil {
+		oldest, newest = s.next.Add(-far.Backfill()), s.next
+	}
 	if oldest.IsZero() || !oldest.Before(s.next.Add(-rs.step)) {
 		return f, nil
 	}
@@ -132,9 +140,9 @@ func (s *Server) newFill(rs *ruleset, names []string, changed bool) (*backfill, 
 		if err != nil {
 			return nil, err
 		}
-		f.draft, into = d, d.Store
+		f.draft, f.renewed, into = d, true, d.Store
 	}
-	e, err := engine.Open(into, engine.Options{Logger: s.opts.Logger.With("part", "backfill"), MaxSamples: s.opts.MaxSamples})
+	e, err := engine.Open(into, s.ruleEngine("backfill", engine.Options{}))
 	if err != nil {
 		return f, err
 	}
@@ -190,6 +198,11 @@ func (s *Server) fillTick(ctx context.Context, f *backfill) {
 	if ctx.Err() != nil {
 		return
 	}
+	if errors.Is(err, store.ErrAway) {
+		f.engine.Rewind(t)
+		s.pause(ctx)
+		return
+	}
 	for _, err := range split(err) {
 		if !engine.Rejected(err) {
 			s.metrics.failures.Inc()
@@ -207,10 +220,7 @@ func (s *Server) fillTick(ctx context.Context, f *backfill) {
 	if err := s.store.Append(marks...); err != nil && !engine.Rejected(err) {
 		s.log.Error("tick of the past not stored, trying again", "tick", t, "err", err)
 		f.engine.Rewind(t)
-		select {
-		case <-ctx.Done():
-		case <-time.After(poll):
-		}
+		s.pause(ctx)
 		return
 	}
 	s.metrics.filled.Inc()
@@ -252,10 +262,23 @@ func (s *Server) joinFill(ctx context.Context) {
 		s.log.Error("the past of new SLOs will be evaluated again at the next start", "err", err)
 	}
 	s.metrics.filling.Set(0)
+	s.shipFill(f)
 	if f.engine != nil {
 		s.log.Info("the past of new SLOs is evaluated", "slos", len(f.names), "from", f.from)
 	}
 	s.show()
+}
+
+// shipFill sends the past of a backfill to the store of others. One that takes the place of another cannot be sent: no
+// store replaces samples.
+func (s *Server) shipFill(f *backfill) {
+	switch {
+	case s.ship == nil || f.engine == nil:
+	case f.renewed:
+		s.log.Warn("the store keeps the past that the SLOs had before they were changed; the state has the new one", "slos", f.names)
+	default:
+		s.ship.also(f.names, f.from.Add(-f.rs.offset))
+	}
 }
 
 // loadAfter loads the rules of the SLOs of f and those before it. What alerts of changed SLOs did by their old past is

@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	ticks, skipped, unstored, failures, clockJumps prometheus.Counter
 	due, lag, slos, specsOK, specsTime, filling    prometheus.Gauge
+	unwritten, queries                             prometheus.Gauge
 	filled                                         prometheus.Counter
 	reloads, events                                *prometheus.CounterVec
 	duration                                       prometheus.Histogram
@@ -39,6 +40,8 @@ func newMetrics(r prometheus.Registerer) metrics {
 		specsOK:    gauge("plimsoll_specs_ok", "1 if the specs on disk are the ones that are evaluated, 0 if they are wrong."),
 		specsTime:  gauge("plimsoll_specs_loaded_timestamp_seconds", "When specs were taken over last."),
 		filling:    gauge("plimsoll_backfill_slos", "SLOs whose past is being evaluated."),
+		unwritten:  gauge("plimsoll_store_unwritten_seconds", "With --store: how much time of what is recorded the store does not have yet."),
+		queries:    gauge("plimsoll_store_tick_queries", "With --store: queries to the store since the tick before the last."),
 		filled:     counter("plimsoll_backfill_ticks_total", "Ticks of the past that were evaluated for new SLOs."),
 		reloads:    vec("plimsoll_reloads_total", "Looks at changed specs, by outcome.", "outcome"),
 		events:     vec("plimsoll_alert_events_total", "Alerts that began, ended or expired.", "event"),

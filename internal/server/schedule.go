@@ -33,6 +33,11 @@ func (s *Server) begin(ctx context.Context, rs *ruleset) error {
 	if err != nil {
 		return err
 	}
+	if s.ship != nil {
+		if last, err = s.takeOver(ctx, rs, last); err != nil {
+			return err
+		}
+	}
 	s.live = rs
 	if err := s.load(ctx, s.ledger.known(rs), last); err != nil {
 		return err
@@ -50,9 +55,24 @@ func (s *Server) begin(ctx context.Context, rs *ruleset) error {
 		}
 	}
 	s.engine.Rewind(s.next)
+	if s.ship != nil {
+		s.ship.begin(s.next.Add(-s.step() - rs.offset))
+	}
 	s.startFill(rs)
 	s.show()
 	return nil
+}
+
+// takeOver adopts what the store has recorded behind the tick last and returns the last tick then. A store that is
+// away is not waited for: what is missing is evaluated.
+func (s *Server) takeOver(ctx context.Context, rs *ruleset, last time.Time) (time.Time, error) {
+	if err := s.adopt(ctx, rs, last); err != nil {
+		if !errors.Is(err, store.ErrAway) || last.IsZero() {
+			return last, fmt.Errorf("take over what the store has recorded: %w", err)
+		}
+		s.log.Error("what the store has recorded is not taken over", "err", err)
+	}
+	return s.lastTick(ctx)
 }
 
 // step is the time between two ticks.
@@ -90,7 +110,7 @@ func (s *Server) Step(ctx context.Context) time.Duration {
 			return poll
 		}
 		if err := s.tick(ctx); err != nil {
-			return poll
+			return min(poll<<s.tries, longest)
 		}
 	}
 	return 0
@@ -145,8 +165,16 @@ func (s *Server) mustWait(now time.Time) bool {
 func (s *Server) tick(ctx context.Context) error {
 	began := s.opts.Now()
 	whole := context.WithoutCancel(ctx)
+	if s.ship != nil {
+		whole = ctx // a store that does not answer must not keep the process from ending
+	}
 	events, err := s.engine.EvalAt(whole, s.next)
 	s.count(events, err)
+	if errors.Is(err, store.ErrAway) || whole.Err() != nil {
+		return s.unfinished(err)
+	}
+	s.setAway(nil)
+	s.tries = 0
 	if err := s.mark(s.next); err != nil {
 		s.engine.Rewind(s.next)
 		if !s.failedLast {
@@ -160,9 +188,46 @@ func (s *Server) tick(ctx context.Context) error {
 	s.metrics.duration.Observe(s.opts.Now().Sub(began).Seconds())
 	s.metrics.lag.Set(s.opts.Now().Sub(s.next).Seconds())
 	s.metrics.ticks.Inc()
+	if s.ship != nil {
+		s.ship.until(s.next.Add(-s.live.offset))
+		upTo, _ := s.ship.status()
+		s.metrics.unwritten.Set(max(s.next.Add(-s.live.offset).Sub(upTo).Seconds(), 0))
+		s.metrics.queries.Set(float64(s.opts.Store.Asked() - s.asked))
+		s.asked = s.opts.Store.Asked()
+	}
 	s.next = s.next.Add(s.step())
 	s.show()
 	return nil
+}
+
+// unfinished notes that the store went away in the midst of a tick, which stays due.
+func (s *Server) unfinished(err error) error {
+	s.engine.Rewind(s.next)
+	if err == nil {
+		return context.Canceled
+	}
+	s.metrics.unstored.Inc()
+	s.tries = min(s.tries+1, 10)
+	for _, err := range split(err) {
+		if errors.Is(err, store.ErrAway) {
+			s.setAway(err)
+			break
+		}
+	}
+	return err
+}
+
+// setAway notes why the store cannot be asked, or that it can.
+func (s *Server) setAway(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil && s.view.away == nil:
+		s.log.Error("the store cannot be asked, the tick is tried again", "tick", s.next, "err", err)
+	case err == nil && s.view.away != nil:
+		s.log.Info("the store can be asked again", "tick", s.next)
+	}
+	s.view.away = err
 }
 
 // mark stores that the tick at t is evaluated.
@@ -182,7 +247,7 @@ func (s *Server) count(events []engine.Event, err error) {
 	}
 	failed := map[string]error{}
 	for _, err := range split(err) {
-		if r, ok := errors.AsType[*engine.RuleError](err); ok && !engine.Rejected(r.Err) {
+		if r, ok := errors.AsType[*engine.RuleError](err); ok && !engine.Rejected(r.Err) && !errors.Is(r.Err, store.ErrAway) {
 			failed[r.Group+"/"+r.Rule] = err
 			s.metrics.failures.Inc()
 		}

@@ -26,6 +26,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/internal/ingest"
 	"github.com/plimsoll-slo/plimsoll/internal/notify"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
+	"github.com/plimsoll-slo/plimsoll/internal/store/remote"
 	"github.com/plimsoll-slo/plimsoll/internal/web"
 )
 
@@ -38,8 +39,11 @@ const (
 
 // Options of a Server. A zero value means the default unless stated otherwise.
 type Options struct {
-	Specs         []string         // files and directories
-	Data          string           // directory of everything that must survive a restart
+	Specs []string // files and directories
+	Data  string   // directory of everything that must survive a restart
+	// Store, if set, has the raw series and gets what is recorded. Data then holds only what is recorded, which is the
+	// state of the rules, and nothing is taken in here.
+	Store         *remote.Store
 	Alertmanagers []string         // URLs; each receives every alert
 	ScrapeConfig  string           // file in the form of Prometheus' configuration; empty: nothing is scraped
 	ExternalURL   string           // under which people reach the server, for links in alerts
@@ -90,6 +94,7 @@ type Server struct {
 	handler  http.Handler
 	metrics  metrics
 	ledger   *ledger
+	ship     *shipper // nil without a store of others
 	reload   chan struct{}
 
 	// The schedule. Only the goroutine of Step uses it.
@@ -99,6 +104,9 @@ type Server struct {
 	resumed    time.Time // when the present catching up began; zero when there is none
 	fill       *backfill // in progress; nil if none
 	failedLast bool      // the last tick could not be stored
+	tries      int       // of the present tick for which the store of others was away
+	added      []string  // labels that the store of others adds to every series
+	asked      int64     // queries to the store of others before the present tick
 
 	ready atomic.Bool
 	mu    sync.Mutex
@@ -120,6 +128,9 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkStore(ctx); err != nil {
+		return nil, err
+	}
 	s.store, err = store.Open(filepath.Join(o.Data, "tsdb"), store.Options{
 		Retention: o.Retention, OutOfOrder: o.Retention, MaxBytes: o.MaxBytes, MinFree: o.MinFree, Logger: o.Logger.With("part", "store"), Registerer: o.Registry,
 	})
@@ -138,11 +149,14 @@ func (s *Server) wire(ctx context.Context, rs *ruleset) (err error) {
 	if s.ledger, err = openLedger(o.Data); err != nil {
 		return err
 	}
-	s.engine, err = engine.Open(s.store, engine.Options{
-		Logger: o.Logger.With("part", "rules"), ExternalURL: o.ExternalURL, Notify: s.notify, MaxSamples: o.MaxSamples,
-	})
+	s.engine, err = engine.Open(s.store, s.ruleEngine("rules", engine.Options{ExternalURL: o.ExternalURL, Notify: s.notify}))
 	if err != nil {
 		return err
+	}
+	if o.Store != nil {
+		if s.ship, err = newShipper(o.Store, s.store, o.Data, o.Logger.With("part", "store")); err != nil {
+			return err
+		}
 	}
 	no := o.Notify
 	no.Logger, no.Registerer = o.Logger.With("part", "notify"), o.Registry
@@ -158,12 +172,50 @@ func (s *Server) wire(ctx context.Context, rs *ruleset) (err error) {
 	if err := s.begin(ctx, rs); err != nil {
 		return err
 	}
-	s.handler, err = web.New(web.Backend{
+	b := web.Backend{
 		Engine: s.engine, Store: s.store, RemoteWrite: s.receiver.RemoteWrite(), OTLP: s.receiver.OTLP(),
 		Registry: o.Registry, Alertmanagers: s.queue.Targets, Targets: s.scraper.Targets(), State: s.state, Ready: s.isReady, Reload: s.Reload,
 		Now: o.Now, Logger: o.Logger.With("part", "web"),
-	}, o.Web)
+	}
+	if o.Store != nil {
+		b.RemoteWrite, b.OTLP, b.Queries = keepsNothing(), keepsNothing(), o.Store.Proxy()
+	}
+	s.handler, err = web.New(b, o.Web)
 	return err
+}
+
+// ruleEngine completes the options of an engine that evaluates rules.
+func (s *Server) ruleEngine(part string, o engine.Options) engine.Options {
+	o.Logger, o.MaxSamples = s.opts.Logger.With("part", part), s.opts.MaxSamples
+	if s.opts.Store != nil {
+		o.Raw, o.Own, o.Parallel = s.opts.Store, own(), s.opts.Store.Concurrency()
+	}
+	return o
+}
+
+// checkStore fails if the configuration of the store is wrong. A store that is away is waited for later.
+func (s *Server) checkStore(ctx context.Context) error {
+	if s.opts.Store == nil {
+		return nil
+	}
+	if s.opts.ScrapeConfig != "" {
+		return errors.New("open server: with a store of others nothing is scraped here")
+	}
+	err := s.opts.Store.Check(ctx, s.opts.Now())
+	if remote.IsWrong(err) {
+		return fmt.Errorf("open server: %w", err)
+	}
+	if err != nil {
+		s.log.Error("the store cannot be asked yet", "store", s.opts.Store.Name(), "err", err)
+	}
+	return nil
+}
+
+// keepsNothing answers senders when the samples are in a store of others.
+func keepsNothing() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this server keeps no samples: send them to its store", http.StatusNotFound)
+	})
 }
 
 // Handler returns the HTTP interface.
@@ -184,8 +236,26 @@ func (s *Server) Run(ctx context.Context) {
 	if s.scraper != nil {
 		wg.Go(func() { s.scraper.Run(ctx) })
 	}
+	if s.ship != nil {
+		wg.Go(func() { s.ship.run(ctx) })
+	}
 	wg.Go(func() { s.schedule(ctx) })
 	wg.Wait()
+	if s.ship != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), shipLast)
+		defer cancel()
+		if err := s.Flush(late); err != nil {
+			s.log.Warn("the store gets the newest results at the next start", "err", err)
+		}
+	}
+}
+
+// Flush writes what is recorded to the store of others, if there is one. Run does so by itself; for those that call Step.
+func (s *Server) Flush(ctx context.Context) error {
+	if s.ship == nil {
+		return nil
+	}
+	return s.ship.ship(ctx)
 }
 
 // Close closes the store. Run must have returned.

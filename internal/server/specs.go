@@ -25,6 +25,7 @@ type ruleset struct {
 	set     *slo.Set
 	digests map[string]string // of the rules that record the increments, by SLO
 	step    time.Duration     // between two ticks
+	offset  time.Duration     // how far before its tick something is recorded, at most
 	texts   string            // digest of the spec files
 }
 
@@ -40,7 +41,7 @@ func newRuleset(set *slo.Set, texts string) (*ruleset, error) {
 		for b != 0 {
 			a, b = b, a%b
 		}
-		rs.step = a
+		rs.step, rs.offset = a, max(rs.offset, g.QueryOffset)
 		if name, ok := strings.CutPrefix(g.Name, "slo-"); ok {
 			h := sha256.New()
 			for _, r := range g.Rules {

@@ -21,6 +21,7 @@ type view struct {
 	alerts  []engine.Alert
 	failing map[string]error // by group and rule
 	fill    *backfill
+	away    error // why the store of others cannot be asked; nil if it can
 }
 
 // specsView is what became of the specs on disk.
@@ -52,6 +53,16 @@ func (s *Server) state() web.State {
 	}
 	for _, k := range slices.Sorted(maps.Keys(v.failing)) {
 		out.FailingRules = append(out.FailingRules, k+": "+v.failing[k].Error())
+	}
+	if s.ship != nil {
+		upTo, problem := s.ship.status()
+		out.Store = &web.RemoteStore{Name: s.opts.Store.Name(), WrittenTo: upTo}
+		if problem != "" {
+			out.Store.Problems = append(out.Store.Problems, problem)
+		}
+		if v.away != nil {
+			out.Store.Problems = append(out.Store.Problems, v.away.Error())
+		}
 	}
 	if f := v.fill; f != nil {
 		out.Backfill = &web.Backfill{SLOs: f.names, From: f.from, At: time.Unix(f.at.Load(), 0).UTC(), To: time.Unix(f.target.Load(), 0).UTC()}

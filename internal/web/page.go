@@ -73,6 +73,11 @@ func problems(s State) []string {
 	if s.CatchingUp {
 		out = append(out, "Missed ticks are being evaluated; alerts wait until that is done.")
 	}
+	if s.Store != nil {
+		for _, p := range s.Store.Problems {
+			out = append(out, "The store is in trouble: "+p)
+		}
+	}
 	for _, a := range s.Alertmanagers {
 		if a.Failing {
 			out = append(out, fmt.Sprintf("Alertmanager %s cannot be reached, %d alerts wait: %s", a.URL, a.Waiting, a.LastError))

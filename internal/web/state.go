@@ -36,6 +36,14 @@ type State struct {
 	Alertmanagers []notify.Status
 	Sources       int // senders seen since the start
 	Series        int // in the head of the store
+	Store         *RemoteStore
+}
+
+// RemoteStore is a store of others that has the series.
+type RemoteStore struct {
+	Name      string    `json:"name"`
+	WrittenTo time.Time `json:"writtenTo"` // it has everything that was recorded up to then
+	Problems  []string  `json:"problems,omitempty"`
 }
 
 // Backfill is the evaluation of the past of new SLOs.
@@ -178,7 +186,7 @@ func (a api) status(*http.Request) (any, error) {
 		"now": now, "lastTick": s.LastTick, "lagSeconds": number(now.Sub(s.LastTick).Seconds()), "stepSeconds": number(s.Step.Seconds()),
 		"catchingUp": s.CatchingUp, "slos": len(s.Set.SLOs), "evaluated": len(s.Evaluated), "setDigest": s.Set.Digest,
 		"specs":        map[string]any{"ok": len(s.SpecProblems) == 0, "loadedAt": s.SpecsLoadedAt, "problems": orEmpty(s.SpecProblems)},
-		"failingRules": orEmpty(s.FailingRules), "backfill": s.Backfill, "alertmanagers": s.Alertmanagers, "sources": s.Sources, "series": s.Series,
+		"failingRules": orEmpty(s.FailingRules), "backfill": s.Backfill, "alertmanagers": s.Alertmanagers, "sources": s.Sources, "series": s.Series, "store": s.Store,
 	}, nil
 }
 

@@ -18,11 +18,12 @@ import (
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
 
-// Backend is what the interface shows and passes requests to. All of it is required.
+// Backend is what the interface shows and passes requests to. All of it but Queries is required.
 type Backend struct {
 	Engine            *engine.Engine
 	Store             *store.Store
 	RemoteWrite, OTLP http.Handler
+	Queries           http.Handler // answers the part of the query API that reads series; nil: from Store
 	Registry          *prometheus.Registry
 	Alertmanagers     func() []*url.URL
 	Targets           Targets
@@ -63,7 +64,11 @@ func New(b Backend, o Options) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	prom := prometheusAPI(b, o)
-	mux.Handle("/api/v1/", slots(o.Queries, http.StripPrefix("/api/v1", prom)))
+	queries := http.StripPrefix("/api/v1", prom)
+	if b.Queries != nil {
+		queries = elsewhere(queries, b.Queries)
+	}
+	mux.Handle("/api/v1/", slots(o.Queries, queries))
 	mux.Handle("/api/v1/write", b.RemoteWrite)
 	mux.Handle("/api/v1/otlp/v1/metrics", b.OTLP)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(b.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
@@ -91,6 +96,18 @@ func New(b Backend, o Options) (http.Handler, error) {
 		say(w, http.StatusOK, "ready")
 	})
 	return safe(front), nil
+}
+
+// elsewhere leaves what is known here, which is not about series, to here, and everything else to queries.
+func elsewhere(here, queries http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/api/v1/rules", "/api/v1/alerts", "/api/v1/alertmanagers", "/api/v1/status/buildinfo", "/api/v1/status/runtimeinfo":
+			here.ServeHTTP(w, r)
+		default:
+			queries.ServeHTTP(w, r)
+		}
+	})
 }
 
 func say(w http.ResponseWriter, code int, text string) {
