@@ -23,6 +23,7 @@ var arrows = []arrow{
 	{"internal/diag", nil},
 	{"internal/output", nil},
 	{"internal/history", nil},
+	{"internal/telemetry", nil},
 	{"exporters/event", nil},
 
 	// Reading: text with places, and expressions.
@@ -41,7 +42,7 @@ var arrows = []arrow{
 	// Views of the model: pure, and blind to each other.
 	{"rules", []string{"slo", "burnrate", "internal/diag", "internal/promql"}},
 	{"rules/alertmanager", []string{"slo"}},
-	{"dashboards", []string{"slo", "burnrate", "internal/diag", "internal/promql"}},
+	{"dashboards", []string{"slo", "burnrate", "internal/diag", "internal/promql", "internal/telemetry"}},
 	{"internal/explain", []string{"slo", "burnrate", "internal/diag", "internal/promql"}},
 	{"internal/report", []string{"slo", "burnrate", "internal/diag", "internal/promql"}},
 
@@ -51,6 +52,9 @@ var arrows = []arrow{
 	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/pipelines"}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
 	{"exporters/...", []string{"exporters/event", "exporters/ledger"}},
+
+	// What may be read, from what is recorded and declared.
+	{"internal/closed", []string{"rules", "slo", "internal/diag", "internal/yamlsrc", "internal/promql", "internal/telemetry"}},
 
 	// Execution.
 	{"internal/store/...", []string{"internal/store/...", "internal/promql"}},
