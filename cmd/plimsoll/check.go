@@ -5,11 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/plimsoll-slo/plimsoll/internal/closed"
 	"github.com/plimsoll-slo/plimsoll/internal/diag"
 )
 
 func (a *app) checkCommand() *cobra.Command {
 	var format string
+	var closedWorld bool
 	c := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Report every mistake in the specs",
@@ -17,21 +19,26 @@ func (a *app) checkCommand() *cobra.Command {
 standard input) as one set and reports every mistake of every file in one run:
 place, code, and what to do about it. Each code has a page in docs/diag.
 
+With --closed the queries are also checked against a closed world: every series that
+a rule records, that the telemetry of the DataSource gives, or that its field series
+declares. A query for anything else would find nothing, without a word.
+
 -o text      for people, on standard error
 -o json      one object, on standard output: see docs/json-output.md
 -o sarif     SARIF 2.1.0, for code scanning
 -o github    annotations of GitHub Actions`,
-		Example: "  plimsoll check slos/\n  plimsoll check --strict -o sarif slos/ > findings.sarif\n  cat slo.yaml | plimsoll check -",
+		Example: "  plimsoll check slos/\n  plimsoll check --strict -o sarif slos/ > findings.sarif\n  plimsoll check --closed slos/\n  cat slo.yaml | plimsoll check -",
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.check(args, format)
+			return a.check(args, format, closedWorld)
 		},
 	}
 	c.Flags().StringVarP(&format, "output", "o", "text", "format of the findings: text, json, sarif or github")
+	c.Flags().BoolVar(&closedWorld, "closed", false, "report queries for series and labels that are neither recorded nor declared")
 	a.specFlags(c)
 	return c
 }
 
-func (a *app) check(args []string, format string) error {
+func (a *app) check(args []string, format string, closedWorld bool) error {
 	switch format {
 	case "text", "json", "sarif", "github":
 	default:
@@ -40,6 +47,11 @@ func (a *app) check(args []string, format string) error {
 	c, err := a.load(args)
 	if err != nil {
 		return err
+	}
+	if closedWorld {
+		if err := c.close(); err != nil {
+			return err
+		}
 	}
 	switch format {
 	case "json":
@@ -63,6 +75,24 @@ func (a *app) check(args []string, format string) error {
 	if format == "text" {
 		_, warns, _ := c.findings.Count()
 		fmt.Fprintf(a.stdout, "%s of %s in %s: %s\n", count(len(c.set.SLOs), "SLO"), count(len(c.set.Services), "service"), count(len(c.files), "file"), count(warns, "warning"))
+	}
+	return nil
+}
+
+// close checks the queries of specs that are right otherwise against the series
+// that can be read.
+func (c *compiled) close() error {
+	if c.set == nil {
+		return nil
+	}
+	found, err := closed.Specs(c.set, c.files)
+	if err != nil {
+		return world(err)
+	}
+	c.findings = append(c.findings, found...)
+	c.findings.Sort()
+	if c.findings.Failed() {
+		c.set = nil
 	}
 	return nil
 }

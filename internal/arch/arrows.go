@@ -54,7 +54,9 @@ var arrows = []arrow{
 	{"exporters/...", []string{"exporters/event", "exporters/ledger"}},
 
 	// What may be read, from what is recorded and declared.
-	{"internal/closed", []string{"rules", "slo", "internal/diag", "internal/yamlsrc", "internal/promql", "internal/telemetry"}},
+	{"internal/closed", []string{
+		"rules", "slo", "internal/diag", "internal/yamlsrc", "internal/schema", "internal/promql", "internal/telemetry",
+	}},
 
 	// Execution.
 	{"internal/store/...", []string{"internal/store/...", "internal/promql"}},

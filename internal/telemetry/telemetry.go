@@ -21,6 +21,7 @@ const (
 	Coverage    = "coverage"
 	Collector   = "collector"
 	Kubernetes  = "kubernetes"
+	Storage     = "storage"
 )
 
 // Source is one kind of telemetry that may be in use.
@@ -76,7 +77,7 @@ func (f Family) Series() []Series {
 // belongs to the caller.
 func Sources() []Source {
 	return []Source{
-		pipelines(), kubernetes(), platformAPI(), collectors(), policies(), secrets(), incidents(), onboarding(), coverage(), costs(),
+		pipelines(), kubernetes(), platformAPI(), collectors(), storage(), policies(), secrets(), incidents(), onboarding(), coverage(), costs(),
 	}
 }
 
