@@ -22,6 +22,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,13 +66,22 @@ func Generate(set *slo.Set, o Options) ([]File, error) {
 		return nil, err
 	}
 	var files []File
-	for _, d := range []page{executive(v), onCall(v), detail(v)} {
+	pages := []page{debug(v), executive(v), onCall(v), detail(v)}
+	for i := range v.services {
+		d, err := v.serviceBoard(&v.services[i])
+		if err != nil {
+			return nil, err
+		}
+		pages = append(pages, d)
+	}
+	for _, d := range pages {
 		content, err := lower(d)
 		if err != nil {
 			return nil, fmt.Errorf("dashboard %s: %w", d.uid, err)
 		}
 		files = append(files, File{Name: "dashboards/" + d.uid + ".json", Content: content})
 	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return append(files, provider(o)), nil
 }
 

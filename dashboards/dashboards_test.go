@@ -100,7 +100,7 @@ func TestEqualSetsGiveEqualBytes(t *testing.T) {
 
 // drawSLOs draws SLOs in the order of their names.
 func drawSLOs(t *rapid.T) []slo.SLO {
-	names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z][a-z0-9-]{0,8}`), 1, 12, rapid.ID).Draw(t, "names")
+	names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z][a-z0-9-]{0,8}`), 1, 6, rapid.ID).Draw(t, "names")
 	slices.Sort(names)
 	var out []slo.SLO
 	for _, n := range names {

@@ -26,8 +26,8 @@ import (
 // schemaVersion is that of Grafana 11 and 12; Grafana 10 loads it too.
 const schemaVersion = 42
 
-// lower returns d as the JSON of Grafana's classic schema. Panel ids are 100 for
-// each row plus the number of the panel in it, both from 1.
+// lower returns d as the JSON of Grafana's classic schema. Panel ids are 100
+// times that of the row plus the number of the panel in it, from 1.
 func lower(d page) ([]byte, error) {
 	g := dashboard.Dashboard{
 		Uid: &d.uid, Title: &d.title,
@@ -135,8 +135,8 @@ func dataLink(l link) dashboard.DashboardLink {
 func lowerRows(rows []row, step string) []dashboard.PanelOrRowPanel {
 	var out []dashboard.PanelOrRowPanel
 	y := 0
-	for i, r := range rows {
-		id := uint32(100 * (i + 1))
+	for _, r := range rows {
+		id := uint32(100 * r.id)
 		head := dashboard.RowPanel{
 			Type: "row", Id: id, Title: &r.title, Collapsed: r.collapsed, Panels: []dashboard.Panel{}, GridPos: grid(place{0, y, width, 1}),
 		}
@@ -175,7 +175,7 @@ func lowerPanel(p panel, step string) dashboard.Panel {
 	f := fieldConfig(p)
 	switch p.kind {
 	case statKind:
-		m.Type, m.Options = "stat", statOptions()
+		m.Type, m.Options = "stat", statOptions(p.named)
 	case gaugesKind:
 		m.Type, m.Options = "bargauge", gaugeOptions()
 	case tableKind:
@@ -258,10 +258,14 @@ func lastValue() common.ReduceDataOptions {
 	return common.ReduceDataOptions{Values: new(false), Calcs: []string{"lastNotNull"}}
 }
 
-func statOptions() stat.Options {
+func statOptions(named bool) stat.Options {
+	mode := common.BigValueTextModeValue
+	if named {
+		mode = common.BigValueTextModeValueAndName
+	}
 	return stat.Options{
 		GraphMode: common.BigValueGraphModeNone, ColorMode: common.BigValueColorModeValue, JustifyMode: common.BigValueJustifyModeAuto,
-		TextMode: common.BigValueTextModeValue, WideLayout: true, ReduceOptions: lastValue(),
+		TextMode: mode, WideLayout: true, ReduceOptions: lastValue(),
 		PercentChangeColorMode: common.PercentChangeColorModeStandard, Orientation: common.VizOrientationAuto,
 	}
 }
@@ -308,7 +312,7 @@ func graph(p panel) common.GraphFieldConfig {
 func tableOptions(p panel) table.Options {
 	o := table.Options{ShowHeader: true, CellHeight: new(common.TableCellHeightSm)}
 	if p.sortBy != "" {
-		o.SortBy = []common.TableSortByFieldState{{DisplayName: p.sortBy, Desc: new(false)}}
+		o.SortBy = []common.TableSortByFieldState{{DisplayName: p.sortBy, Desc: &p.mostFirst}}
 	}
 	return o
 }
@@ -335,6 +339,10 @@ func tableTransformations(p panel) []dashboard.DataTransformerConfig {
 	}
 	for i, c := range p.columns {
 		f := field(p, c.of)
+		if c.hidden {
+			hide[f] = true
+			continue
+		}
 		index[f], rename[f] = i, c.title
 		delete(hide, f)
 	}

@@ -1,5 +1,7 @@
 package dashboards
 
+import "github.com/plimsoll-slo/plimsoll/internal/telemetry"
+
 // The model of a dashboard: what it shows, without the ways of one version of
 // Grafana. Only lower.go knows those.
 
@@ -14,10 +16,12 @@ type page struct {
 	annotations             []annotation
 	links                   []link // to the other dashboards
 	rows                    []row
+	missing                 []telemetry.Source // what it would show as well
 }
 
 // row is a titled group of panels; a collapsed row runs no query until it is opened.
 type row struct {
+	id        int // its own on the page, so that the ids of its panels stay when another row comes or goes
 	title     string
 	collapsed bool
 	panels    []panel
@@ -47,11 +51,13 @@ type panel struct {
 	decimals           int // 0 leaves it to Grafana
 	min, max           *float64
 	noValue            string
+	named              bool // a number shows the names of its series as well
 	thresholds         []threshold
 	lines              bool // draw the thresholds as lines
 	mappings           []mapping
 	columns            []column // of a table, from left to right; others are hidden
 	sortBy             string   // title of a column, least first
+	mostFirst          bool     // the other way round
 	links              []link
 }
 
@@ -63,7 +69,10 @@ const (
 	count    unit = "short"
 	multiple unit = "x"           // burn rates: "14.4 x"
 	seconds  unit = "dtdurations" // "2 days, 3 hours"
-	plain    unit = "none"        // columns bring their own units
+	latency  unit = "s"           // "250 ms"
+	perSec   unit = "cps"
+	perMin   unit = "cpm"
+	plain    unit = "none" // columns bring their own units
 )
 
 // query is one PromQL query of a panel. The first query of a panel has the
@@ -98,6 +107,7 @@ type column struct {
 	thresholds []threshold
 	mappings   []mapping
 	gauge      bool // bar from 0 to 1
+	hidden     bool // only there to keep rows apart
 	links      []link
 }
 
