@@ -172,16 +172,3 @@ func TestPartition(t *testing.T) {
 	f("a-aaaa", `a slo!~"checkout-latency"`)
 	f("ab----", `a slo!~"checkout-latency|pay-availability|pay-by-region|search-availability|search-fresh"`, `b slo=~"checkout-latency"`)
 }
-
-func BenchmarkGenerate(b *testing.B) {
-	set := manySLOs(1000)
-	b.ReportAllocs()
-	size := 0
-	for b.Loop() {
-		size = 0
-		for _, f := range generate(b, set, Options{}) {
-			size += len(f.Content)
-		}
-	}
-	b.ReportMetric(float64(size), "bytes-out")
-}

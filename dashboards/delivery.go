@@ -56,10 +56,10 @@ func (v *view) failedDeployments() panel {
 func (v *view) steps() []panel {
 	mine := v.mine(telemetry.RunDuration)
 	slow := chart("Duration of runs, p95", "Time from start to end of the attempts of each pipeline; the ten longest.", "No run ended in this time", latency, query{
-		expr: top("topk", most, quantile(0.95, "le, "+byPipeline, perSecond(telemetry.RunDuration+"_bucket", mine))+" > 0"), legend: "{{vcs_repository_name}} {{cicd_pipeline_name}}",
+		expr: top("topk", most, quantile(0.95, "le, "+byPipeline, perSecond(telemetry.RunDuration+"_bucket", mine))), legend: "{{vcs_repository_name}} {{cicd_pipeline_name}}",
 	})
 	queue := chart("Time in the queue, p95", "Time until a runner takes a job, by pool of runners; the ten longest.", "No job was taken in this time", latency, query{
-		expr: top("topk", most, quantile(0.95, "le, platform_runner_pool", perSecond(telemetry.TaskQueue+"_bucket"))+" > 0"), legend: "{{platform_runner_pool}}",
+		expr: top("topk", most, quantile(0.95, "le, platform_runner_pool", perSecond(telemetry.TaskQueue+"_bucket"))), legend: "{{platform_runner_pool}}",
 	})
 	why := chart("Failures by why", "Attempts that end badly, an hour.", "No attempt ended badly in this time", count, query{
 		expr: top("topk", most, "3600 * "+agg("sum", "error_type", perSecond(telemetry.RunErrors, v.mine(telemetry.RunErrors)))), legend: "{{error_type}}",
@@ -96,7 +96,7 @@ func (v *view) changes() []panel {
 	lead := chart("Lead time of changes", "Time from a commit to production, of the changes of the last day.", "No change reached production in this time", latency)
 	for _, q := range []float64{0.5, 0.9} {
 		lead.queries = append(lead.queries, query{
-			expr:   quantile(q, "le", "increase("+sel(telemetry.LeadTime+"_bucket", v.mine(telemetry.LeadTime))+"[1d])"),
+			expr:   quantile(q, "le", grown("1d", telemetry.LeadTime+"_bucket", v.mine(telemetry.LeadTime))),
 			legend: "p" + number(100*q),
 		})
 	}

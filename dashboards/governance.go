@@ -40,15 +40,15 @@ func (v *view) decisions() []panel {
 // new ones arrive, and who is turned away.
 func (v *view) rotation() []panel {
 	due := chart("Rotations due and done", "In the last day.", "No secret was due in this time", count,
-		query{expr: "sum(increase(" + sel(telemetry.RotationDue, v.mine(telemetry.RotationDue)) + "[1d]))", legend: "due"},
-		query{expr: agg("sum", "outcome", "increase("+sel(telemetry.RotationOutcomes, v.mine(telemetry.RotationOutcomes))+"[1d])"), legend: "{{outcome}}"})
+		query{expr: "sum(" + grown("1d", telemetry.RotationDue, v.mine(telemetry.RotationDue)) + ")", legend: "due"},
+		query{expr: agg("sum", "outcome", grown("1d", telemetry.RotationOutcomes, v.mine(telemetry.RotationOutcomes))), legend: "{{outcome}}"})
 	overdue := list("Overdue secrets", "Secrets whose rotation is due and not done, by where they are kept and what they are; the ten most.", "No secret is overdue",
 		atMost(agg("sum", "secret_store, secret_kind", sel(telemetry.RotationOverdue, v.mine(telemetry.RotationOverdue)))),
 		column{title: "Secrets", unit: count, thresholds: above(1, bad)}, column{of: "secret_store", title: "Store"}, column{of: "secret_kind", title: "Kind"})
 	arrives := chart("Time until a new secret is used", "Of the rotations of the last day.", "No secret was rotated in this time", latency)
 	for _, q := range []float64{0.5, 0.95} {
 		arrives.queries = append(arrives.queries, query{
-			expr:   quantile(q, "le", "increase("+sel(telemetry.Propagation+"_bucket", v.mine(telemetry.Propagation))+"[1d])"),
+			expr:   quantile(q, "le", grown("1d", telemetry.Propagation+"_bucket", v.mine(telemetry.Propagation))),
 			legend: "p" + number(100*q),
 		})
 	}
@@ -80,10 +80,10 @@ func openIncidents() []panel {
 // incidentHistory answers whether trouble comes back, and how long it lasts.
 func incidentHistory() []panel {
 	opened := chart("Incidents opened", "In the last day, by whether they are new.", "No incident was opened in this time", count, query{
-		expr: agg("sum", "recurrence", "increase("+sel(telemetry.IncidentOpened)+"[1d])"), legend: "{{recurrence}}",
+		expr: agg("sum", "recurrence", grown("1d", telemetry.IncidentOpened)), legend: "{{recurrence}}",
 	})
 	restore := chart("Time to restore, median", "Of the incidents that were resolved in the last seven days, by severity.", "No incident was resolved in this time", latency, query{
-		expr: quantile(0.5, "le, severity", "increase("+sel(telemetry.TimeToRestore+"_bucket")+"[7d])"), legend: "{{severity}}",
+		expr: quantile(0.5, "le, severity", grown("7d", telemetry.TimeToRestore+"_bucket")), legend: "{{severity}}",
 	})
 	return []panel{opened, restore}
 }
@@ -95,7 +95,7 @@ func incidentsOf(service string) []panel {
 		figure("Open incidents", "Of a service of this name.", "No incident of a service of this name is known",
 			"sum("+sel(telemetry.IncidentOpen, it)+")", count, severityColors()).sized(6, 7),
 		chart("Incidents opened", "In the last seven days, by whether they are new.", "No incident of a service of this name is known", count, query{
-			expr: agg("sum", "recurrence", "increase("+sel(telemetry.IncidentOpened, it)+"[7d])"), legend: "{{recurrence}}",
+			expr: agg("sum", "recurrence", grown("7d", telemetry.IncidentOpened, it)), legend: "{{recurrence}}",
 		}).sized(18, 7),
 	}
 }
@@ -114,7 +114,7 @@ func onboarded() []panel {
 			expr: agg("sum", "stage", sel(telemetry.OnboardingOpen)), legend: "{{stage}}",
 		}).sized(12, 7),
 		chart("Time in each stage, median", "Of the teams that left the stage in the last 28 days.", "No team left a stage in this time", latency, query{
-			expr: quantile(0.5, "le, stage", "increase("+sel(telemetry.OnboardingStage+"_bucket")+"[28d])"), legend: "{{stage}}",
+			expr: quantile(0.5, "le, stage", grown("28d", telemetry.OnboardingStage+"_bucket")), legend: "{{stage}}",
 		}).sized(12, 7),
 	}
 }

@@ -122,7 +122,7 @@ func (v *view) nearness(n int) panel {
 func (v *view) shrinking() panel {
 	return panel{
 		kind: seriesKind, title: "Budget left, the ten least", w: width, h: 8, unit: ratio, max: new(1.0),
-		description: "The ten SLOs with the least budget left at the end of the time range.",
+		description: "The ten SLOs that come lowest in the time range.",
 		noValue:     "No SLO recorded a budget in this time", thresholds: budgetColors(), lines: true,
 		queries: []query{{expr: top("bottomk", most, budgetLeft(chosen)), legend: "{{" + slo.LabelSLO + "}}"}},
 		links:   []link{v.seriesToDetail()},

@@ -101,7 +101,7 @@ func record(t *testing.T, set *slo.Set) *engine.Engine {
 				t.Fatalf("there is no telemetry %q", name)
 			}
 			for _, f := range source.Families {
-				recordFamily(f, put)
+				recordFamily(set, f, put)
 			}
 		}
 	}
@@ -155,30 +155,35 @@ func recordSLO(s *slo.SLO, now state, put writer) {
 
 // worlds are the values that labels of telemetry have in the tests; others have
 // one value.
-func worlds() map[string][]string {
-	services := []string{"checkout", "payments", "search"}
+func worlds(set *slo.Set) map[string][]string {
+	var services []string
+	for _, s := range set.SLOs {
+		services = append(services, s.Service)
+	}
 	return map[string][]string{
-		"service_name": services, "platform_outcome": {"good", "bad"}, "platform_environment_tier": {"production"},
+		"service_name": slices.Compact(slices.Sorted(slices.Values(services))), "channel": {"platform", "manual"}, "recurrence": {"new", "recurred"},
+		"severity": {"sev1", "sev2"}, "stage": {"request"}, "secret_kind": {"root"}, "verb": {"POST"}, "platform_outcome": {"good", "bad"}, "platform_environment_tier": {"production"},
 		"cicd_pipeline_run_state": {"pending", "executing"}, "http_response_status_code": {"200", "503"},
 		"cost_metric": {"billed"}, "cost_period": {"mtd", "last_day", "trailing_30d", "month"}, "cost_currency": {"EUR", "USD"},
-		"policy_outcome": {"allow", "deny"}, "outcome": {"good", "bad", "denied"}, "reason": {"OOMKilled"}, "resource": {"cpu", "memory"},
-		"phase": {"Pending", "Running"}, "le": {"0.1", "1", "10", "+Inf"}, "otel_metric_overflow": {""}, "signal": {"logs", "traces"},
+		"policy_outcome": {"allow", "deny", "error"}, "outcome": {"good", "bad", "denied"}, "dry_run": {""}, "code": {"200", "500"}, "reason": {"OOMKilled"}, "resource": {"cpu", "memory"},
+		"phase": {"Pending", "Running"}, "le": {"1", "256", "900", "3600", "14400", "604800", "+Inf"}, "otel_metric_overflow": {""}, "signal": {"logs", "traces"},
 	}
 }
 
 // recordFamily writes series of a metric with every combination of the values of
 // its labels.
-func recordFamily(f telemetry.Family, put writer) {
+func recordFamily(set *slo.Set, f telemetry.Family, put writer) {
+	values := worlds(set)
 	for _, series := range f.Series() {
 		rows := []map[string]string{{}}
 		for _, l := range series.Labels {
-			values := worlds()[l]
-			if values == nil {
-				values = []string{"a " + l}
+			some := values[l]
+			if some == nil {
+				some = []string{"a " + l}
 			}
 			var more []map[string]string
 			for _, r := range rows {
-				for _, v := range values {
+				for _, v := range some {
 					m := maps.Clone(r)
 					m[l] = v
 					more = append(more, m)
@@ -188,7 +193,7 @@ func recordFamily(f telemetry.Family, put writer) {
 		}
 		for i, r := range rows {
 			slope := float64(1 + i%4)
-			if le := slices.Index(worlds()["le"], r["le"]); le >= 0 {
+			if le := slices.Index(values["le"], r["le"]); le >= 0 {
 				slope = float64(1 + le)
 			}
 			switch {
@@ -205,6 +210,11 @@ func recordFamily(f telemetry.Family, put writer) {
 
 // result is the series of a query at its last step: their labels and values.
 func result(t *testing.T, e *engine.Engine, q jsonTarget, values map[string]string) []engine.Point {
+	t.Helper()
+	return resultAt(t, e, q, values, now)
+}
+
+func resultAt(t *testing.T, e *engine.Engine, q jsonTarget, values map[string]string, now time.Time) []engine.Point {
 	t.Helper()
 	expr := choose(q.Expr, values)
 	if q.Instant {

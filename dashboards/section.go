@@ -110,11 +110,12 @@ func (p panel) colored(colors []threshold) panel {
 // most is how many lines a picture has at most for each of its queries.
 const most = 10
 
-// top keeps the n series of expr that are highest (topk) or lowest (bottomk) at
-// the end of the time range. topk alone chooses anew at every step, so that a
-// picture of a day may have hundreds of lines.
+// top keeps the n series of expr that come highest (topk) or lowest (bottomk) in
+// the time range. topk alone chooses anew at every step, so that a picture of a
+// day may have hundreds of lines.
 func top(op string, n int, expr string) string {
-	return fmt.Sprintf("(%s) and %s(%d, last_over_time((%s)[1m:1m] @ end()))", expr, op, n, expr)
+	over := map[string]string{"topk": "max_over_time", "bottomk": "min_over_time"}[op]
+	return fmt.Sprintf("(%s) and %s(%d, %s((%s)[$__range:$__interval] @ end()))", expr, op, n, over, expr)
 }
 
 // perSecond returns the rate of a counter.
@@ -123,8 +124,17 @@ func perSecond(metric string, matchers ...string) string {
 }
 
 // inRange returns the increase of a counter in the time range of the page.
-func inRange(metric string, matchers ...string) string {
-	return "increase(" + sel(metric, matchers...) + "[$__range])"
+func inRange(metric string, matchers ...string) string { return grown("$__range", metric, matchers...) }
+
+// grown returns the increase of a counter over a window, with the first value of
+// series that began in it: increase alone never counts the first failure of a
+// service. A series began if the metric was there before the window and the
+// series was not for an hour; of a metric that was not there nothing is known.
+func grown(window, metric string, matchers ...string) string {
+	it := sel(metric, matchers...)
+	rise := "increase(" + it + "[" + window + "])"
+	born := fmt.Sprintf("(min_over_time(%s[%s]) unless last_over_time(%s[1h] offset %s) and on () group(%s offset %s))", it, window, it, window, metric, window)
+	return fmt.Sprintf("((%s or 0 * %s) + (%s or 0 * %s))", rise, born, born, rise)
 }
 
 // quantiles returns a query for each of these quantiles of a histogram.
@@ -137,6 +147,7 @@ func quantiles(metric string, matchers []string, qs ...float64) []query {
 }
 
 // quantile returns a quantile of rates of buckets, by labels, of which one is le.
+// Where nothing happened it has no value; histogram_quantile alone says NaN.
 func quantile(q float64, by, rates string) string {
-	return "histogram_quantile(" + number(q) + ", " + agg("sum", by, rates) + ")"
+	return "histogram_quantile(" + number(q) + ", " + agg("sum", by, rates) + ") >= 0"
 }
