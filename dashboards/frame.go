@@ -108,10 +108,8 @@ func (v *view) seriesToDetail() link {
 // where the name of a service is too long for a uid, to a search for it.
 func (v *view) toService() link {
 	field := "${__data.fields." + slo.LabelService + "}"
-	for _, s := range v.services {
-		if v.uidService(s.name) != v.opts.UID+"-svc-"+s.name {
-			return link{"Service", "/dashboards?tag=" + field}
-		}
+	if v.longNames {
+		return link{"Service", "/dashboards?tag=" + field}
 	}
 	return link{"Service", "/d/" + v.opts.UID + "-svc-" + field + "?${__url_time_range}&${datasource:queryparam}"}
 }

@@ -113,8 +113,8 @@ func onboarded() []panel {
 		bars("Where they wait", "Teams that wait, by the stage that they are in.", "No team waits", count, query{
 			expr: agg("sum", "stage", sel(telemetry.OnboardingOpen)), legend: "{{stage}}",
 		}).sized(12, 7),
-		chart("Time in each stage, median", "Of the teams that left the stage in the last 28 days.", "No team left a stage in this time", latency, query{
-			expr: quantile(0.5, "le, stage", grown("28d", telemetry.OnboardingStage+"_bucket")), legend: "{{stage}}",
+		bars("Time in each stage, median", "Of the teams that left the stage in the time range of this page.", "No team left a stage", seconds, query{
+			expr: quantile(0.5, "le, stage", inRange(telemetry.OnboardingStage+"_bucket")), legend: "{{stage}}",
 		}).sized(12, 7),
 	}
 }

@@ -30,8 +30,8 @@ func (v *view) costSummary() []panel {
 	age := figure("Newest cost data", "Age of the newest charge of the provider that is furthest behind. Later figures may still rise.",
 		"No cost is known", "max("+sel(telemetry.CostAge)+")", seconds, []threshold{{nil, good}, {new(36 * 3600.0), warning}}).sized(6, 4)
 	budget := agg("sum", byEnv, sel(telemetry.CostBudget, `cost_period="month"`, `deployment_environment_name!=""`))
-	used := bars("Part of the month's budget spent", "By environment that has a budget; the ten with the most.", "No environment has a budget", ratio, query{
-		expr:   fmt.Sprintf("topk(%d, %s / (%s > 0))", most, agg("sum", byEnv, v.spend("mtd")), budget),
+	used := bars("Part of the month's budget spent", "By environment that has a budget, all teams together; the ten with the most.", "No environment has a budget", ratio, query{
+		expr:   fmt.Sprintf("topk(%d, %s / (%s > 0))", most, agg("sum", byEnv, sel(telemetry.CostSpend, billed, `cost_period="mtd"`)), budget),
 		legend: "{{deployment_environment_name}} {{cost_currency}}",
 	}).sized(12, 8).colored([]threshold{{nil, good}, {new(0.8), notice}, {new(1.0), bad}})
 	trend := chart("Cost of a day", "Billed cost of the last whole day, by environment; the ten with the most.", "No cost of a day is known", count, query{

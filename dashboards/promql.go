@@ -33,6 +33,7 @@ type view struct {
 	ofTeam    map[string]bool // metrics whose series say whose they are
 	teamLabel bool            // all series say it
 	services  []service       // by name
+	longNames bool            // some service has a name that does not fit into a uid
 
 	// The windows in which a page with room for two shows an SLO, those of its first and of its last tier, and
 	// the first together with the length of the period that its budget is for.
@@ -59,6 +60,9 @@ func newView(set *slo.Set, o Options) (*view, error) {
 		for _, f := range s.Families {
 			v.ofTeam[f.Name] = slices.Contains(f.Labels, labelPlatformTeam)
 		}
+	}
+	for _, s := range v.services {
+		v.longNames = v.longNames || v.uidService(s.name) != v.opts.UID+"-svc-"+s.name
 	}
 	if err := v.readSLOs(); err != nil {
 		return nil, err
@@ -118,6 +122,9 @@ func (v *view) lastTier(i int) tier {
 // sel returns a selector of series name with those matchers that are not empty.
 func sel(name string, matchers ...string) string {
 	matchers = slices.DeleteFunc(matchers, func(m string) bool { return m == "" })
+	if len(matchers) == 0 {
+		return name
+	}
 	return name + "{" + strings.Join(matchers, ",") + "}"
 }
 

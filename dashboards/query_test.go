@@ -270,6 +270,41 @@ func TestEveryPanelHasData(t *testing.T) {
 	}
 }
 
+// Every annotation marks something, over the time that the page shows.
+func TestEveryAnnotationHasData(t *testing.T) {
+	set := testSet()
+	e := record(t, set)
+	label := regexp.MustCompile(`\{\{(\w+)\}\}`)
+	seen := map[string]bool{}
+	for kind, d := range parse(t, generate(t, set, Options{})) {
+		for _, a := range d.Annotations.List {
+			values := everything()
+			if kind == "slo" || kind == "debug" {
+				values["slo"] = map[string]string{"Ticket alerts": "pay-by-region", "Maintenance": "pay-availability"}[a.Name]
+				if values["slo"] == "" {
+					values["slo"] = "checkout-availability"
+				}
+			}
+			got := result(t, e, jsonTarget{Expr: a.Expr}, values)
+			if len(got) == 0 && !strings.HasPrefix(kind, "svc-") {
+				t.Errorf("%s: annotation %q is empty: %s", kind, a.Name, choose(a.Expr, values))
+			}
+			for _, point := range got {
+				seen[a.Name] = true
+				for _, m := range label.FindAllStringSubmatch(a.TitleFormat+a.TextFormat, -1) {
+					if point.Labels[m[1]] == "" {
+						t.Errorf("%s: annotation %q names %s, but labels are %s", kind, a.Name, m[1], point.Labels)
+					}
+				}
+			}
+		}
+	}
+	want := []string{"Deployments", "Incidents", "Maintenance", "Page alerts", "Releases: freeze", "Releases: slow", "Ticket alerts"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(seen))); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+}
+
 // checkColumns wants the queries of a table to have one set of labels, or
 // Grafana would not join them to one row, and every column to exist.
 func checkColumns(t *testing.T, e *engine.Engine, p jsonPanel, values map[string]string) {
