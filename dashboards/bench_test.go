@@ -121,7 +121,7 @@ func TestThousandSLOs(t *testing.T) {
 		if kind == "slo" || kind == "debug" {
 			values["slo"] = set.SLOs[0].Name
 		}
-		for _, p := range d.all() {
+		for _, p := range d.prometheus() {
 			drawn, rows := 0, 0
 			for _, q := range p.Targets {
 				n := lines(t, e, q, values)

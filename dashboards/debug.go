@@ -23,6 +23,9 @@ func debug(v *view) page {
 			query: "label_values(" + sel(telemetry.NodeAllocatable) + ", cluster)",
 		})
 	}
+	d.variables = append(d.variables, v.eventVariables(v.uses(telemetry.Logs), v.uses(telemetry.Traces))...)
+	v.section(&d, telemetry.Traces, row{id: 14, title: "Traces of failed runs", collapsed: true, panels: failedTraces()})
+	v.section(&d, telemetry.Logs, row{id: 15, title: "Events and audit trail", collapsed: true, panels: eventTrail()})
 	v.section(&d, telemetry.Kubernetes, row{id: 4, title: "Clusters", collapsed: true, panels: clusters()})
 	v.section(&d, telemetry.PlatformAPI, row{id: 5, title: "Platform API", collapsed: true, panels: apiSymptoms()})
 	v.section(&d, telemetry.Collector, row{id: 6, title: "Telemetry pipeline", collapsed: true, panels: flow()})

@@ -145,6 +145,7 @@ type (
 		ID                       int
 		Type, Title, Description string
 		GridPos                  struct{ X, Y, W, H int }
+		Datasource               struct{ Type string }
 		Targets                  []jsonTarget
 		FieldConfig              struct {
 			Defaults struct {
@@ -219,6 +220,11 @@ func (d jsonDashboard) all() []jsonPanel {
 		out = append(out, p.Panels...)
 	}
 	return out
+}
+
+// prometheus returns the panels of d that ask a Prometheus.
+func (d jsonDashboard) prometheus() []jsonPanel {
+	return slices.DeleteFunc(d.all(), func(p jsonPanel) bool { return p.Datasource.Type != "" && p.Datasource.Type != "prometheus" })
 }
 
 // choose puts values in the place of variables, as Grafana does before it

@@ -81,7 +81,7 @@ func variables(single bool) []variable {
 
 // dataSource is the choice of a Prometheus.
 func dataSource() variable {
-	return variable{name: "datasource", label: "Data source", description: "Where the rules record their series."}
+	return variable{name: "datasource", label: "Data source", plugin: "prometheus", description: "Where the rules record their series."}
 }
 
 // header is a panel of Markdown across the page.

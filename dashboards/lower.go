@@ -11,9 +11,12 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/logs"
+	"github.com/grafana/grafana-foundation-sdk/go/loki"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 	"github.com/grafana/grafana-foundation-sdk/go/stat"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
+	"github.com/grafana/grafana-foundation-sdk/go/tempo"
 	"github.com/grafana/grafana-foundation-sdk/go/text"
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
@@ -90,7 +93,7 @@ func lowerVariable(v variable) dashboard.VariableModel {
 	}
 	if v.query == "" {
 		m.Type = dashboard.VariableTypeDatasource
-		m.Query = &dashboard.StringOrMap{String: new("prometheus")}
+		m.Query = &dashboard.StringOrMap{String: &v.plugin}
 		m.Refresh = new(dashboard.VariableRefreshOnDashboardLoad)
 		return m
 	}
@@ -168,6 +171,10 @@ func lowerPanel(p panel, step string) dashboard.Panel {
 		m.Type, m.Options = "text", text.Options{Mode: text.TextModeMarkdown, Content: p.markdown}
 		return m
 	}
+	if p.kind == logsKind || p.kind == tracesKind {
+		lowerElsewhere(p, &m)
+		return m
+	}
 	m.Datasource, m.Interval = source(), &step
 	for i, q := range p.queries {
 		m.Targets = append(m.Targets, lowerQuery(q, letter(i), p.kind == tableKind))
@@ -193,6 +200,31 @@ func lowerPanel(p panel, step string) dashboard.Panel {
 	}
 	m.FieldConfig = &f
 	return m
+}
+
+// lowerElsewhere fills m from a panel whose data are not in a Prometheus.
+func lowerElsewhere(p panel, m *dashboard.Panel) {
+	expr := p.queries[0].expr
+	if p.kind == logsKind {
+		from := &common.DataSourceRef{Type: new("loki"), Uid: new("${logs}")}
+		m.Type, m.Datasource = "logs", from
+		m.Targets = []variants.Dataquery{loki.Dataquery{Expr: expr, RefId: new("A"), QueryType: new("range"), MaxLines: new(int64(100)), Datasource: from}}
+		m.Options = logs.Options{
+			ShowTime: true, EnableLogDetails: true, WrapLogMessage: true,
+			SortOrder: common.LogsSortOrderDescending, DedupStrategy: common.LogsDedupStrategyNone,
+		}
+		return
+	}
+	from := &common.DataSourceRef{Type: new("tempo"), Uid: new("${traces}")}
+	m.Type, m.Datasource = "table", from
+	m.Targets = []variants.Dataquery{tempo.Dataquery{
+		Query: &expr, RefId: new("A"), QueryType: new("traceql"), Limit: new(int64(20)), TableType: new(tempo.SearchTableTypeTraces),
+		Filters: []tempo.TraceqlFilter{}, Datasource: from,
+	}}
+	m.Options = table.Options{ShowHeader: true, CellHeight: new(common.TableCellHeightSm)}
+	m.FieldConfig = &dashboard.FieldConfigSource{
+		Defaults: dashboard.FieldConfig{NoValue: &p.noValue}, Overrides: []dashboard.DashboardFieldConfigSourceOverrides{},
+	}
 }
 
 // letter names query i.

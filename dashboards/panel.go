@@ -37,6 +37,8 @@ const (
 	seriesKind             // lines over time
 	barsKind               // lines over time, as bars
 	gaugesKind             // the last value of each series, as a bar
+	logsKind               // lines of a Loki
+	tracesKind             // traces of a Tempo, one a row
 )
 
 // panel is one picture. Every panel but a text has a unit, and a noValue that
@@ -75,8 +77,8 @@ const (
 	plain    unit = "none" // columns bring their own units
 )
 
-// query is one PromQL query of a panel. The first query of a panel has the
-// letter A.
+// query is one PromQL query of a panel, or LogQL or TraceQL by its kind. The first
+// query of a panel has the letter A.
 type query struct {
 	expr    string
 	legend  string // with {{label}}
@@ -118,9 +120,10 @@ type link struct {
 }
 
 // variable is a choice at the top of a dashboard. Without a query it is the
-// choice of a Prometheus data source.
+// choice of a data source.
 type variable struct {
 	name, label, description string
+	plugin                   string // of a data source: prometheus, loki or tempo
 	query                    string // label_values(...)
 	single                   bool   // exactly one value; else any number or all
 }

@@ -246,7 +246,7 @@ func TestEveryPanelHasData(t *testing.T) {
 		if kind == "slo" || kind == "debug" {
 			values["slo"] = "checkout-availability"
 		}
-		for _, p := range d.all() {
+		for _, p := range d.prometheus() {
 			for _, q := range p.Targets {
 				got := result(t, e, q, values)
 				if len(got) == 0 {
@@ -360,7 +360,7 @@ func TestDetailOfEverySLO(t *testing.T) {
 	for _, s := range set.SLOs {
 		values := everything()
 		values["slo"] = s.Name
-		for _, p := range d.all() {
+		for _, p := range d.prometheus() {
 			wantEmpty := p.Title == "Firing alerts" && states()[s.Name].alert == "" ||
 				p.Title == "Budget spent in" && slices.Contains(idle, s.Name)
 			if m := tier.FindStringSubmatch(p.Title); m != nil && m[1] > "1" && s.Name == "search-fresh" {
@@ -380,7 +380,7 @@ func TestDetailOfEverySLO(t *testing.T) {
 func values(t *testing.T, e *engine.Engine, d jsonDashboard, title, ref string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, p := range d.all() {
+	for _, p := range d.prometheus() {
 		for _, q := range p.Targets {
 			if p.Title != title || q.RefID != ref {
 				continue
@@ -439,7 +439,7 @@ func TestThresholdIsCapped(t *testing.T) {
 	set.SLOs = set.SLOs[:1]
 	set.SLOs[0].Objective, set.SLOs[0].Budget = "0.95", "0.05"
 	e := record(t, set)
-	for _, p := range parse(t, generate(t, set, Options{}))["slo"].all() {
+	for _, p := range parse(t, generate(t, set, Options{}))["slo"].prometheus() {
 		if !strings.HasPrefix(p.Title, "Burn rate, tier 1") {
 			continue
 		}

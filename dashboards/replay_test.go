@@ -367,7 +367,7 @@ func TestExamplesHaveData(t *testing.T) {
 				if kind == "slo" || kind == "debug" {
 					values["slo"] = burning(t, set, e)
 				}
-				for _, p := range d.all() {
+				for _, p := range d.prometheus() {
 					if len(p.Targets) > 0 {
 						panels++
 					}

@@ -155,7 +155,7 @@ func lintPanelsAreComplete() perDashboard {
 				t.Errorf("two numbers are called %q", p.Title)
 			}
 			titles[p.Title] = true
-			if p.Type == "text" {
+			if p.Type == "text" || p.Datasource.Type != "prometheus" {
 				continue
 			}
 			f := p.FieldConfig.Defaults
@@ -300,8 +300,18 @@ func lintVariables() perDashboard {
 func lintDataSourceIsTheChosenOne() perDashboard {
 	return func(t *testing.T, d jsonDashboard) {
 		want := strings.Count(string(d.raw), `"datasource": {`)
-		if got := strings.Count(string(d.raw), `"uid": "${datasource}"`); got != want {
-			t.Errorf("%d of %d data sources are ${datasource}", got, want)
+		got := 0
+		for kind, name := range map[string]string{"prometheus": "datasource", "loki": "logs", "tempo": "traces"} {
+			got += strings.Count(string(d.raw), `"type": "`+kind+`",`+"\n")
+			chosen := regexp.MustCompile(`"datasource": \{\s*"type": "` + kind + `",\s*"uid": "([^"]*)"`)
+			for _, m := range chosen.FindAllStringSubmatch(string(d.raw), -1) {
+				if m[1] != "${"+name+"}" {
+					t.Errorf("a data source of type %s is %s, want ${%s}", kind, m[1], name)
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%d of %d data sources are of a known type", got, want)
 		}
 	}
 }
@@ -310,7 +320,7 @@ func lintDataSourceIsTheChosenOne() perDashboard {
 // room above its panel, each column of a table room for a short word, and each
 // picture height enough to be read. On a phone a panel takes the whole width.
 func lintLegible() perDashboard {
-	least := map[string]int{"stat": 4, "bargauge": 6, "timeseries": 6, "table": 7, "text": 3}
+	least := map[string]int{"stat": 4, "bargauge": 6, "timeseries": 6, "table": 7, "text": 3, "logs": 8}
 	return func(t *testing.T, d jsonDashboard) {
 		for _, p := range d.all() {
 			pixels := 1200 * p.GridPos.W / 24
@@ -320,7 +330,7 @@ func lintLegible() perDashboard {
 			if p.GridPos.H < least[p.Type] {
 				t.Errorf("%s %q is %d high, want at least %d", p.Type, p.Title, p.GridPos.H, least[p.Type])
 			}
-			if p.Type != "table" {
+			if p.Type != "table" || p.Datasource.Type != "prometheus" {
 				continue
 			}
 			columns := 0
@@ -438,7 +448,7 @@ func TestLongNames(t *testing.T) {
 // exprs returns every query of d with where it stands, the variables chosen.
 func exprs(d jsonDashboard) map[string]string {
 	out := map[string]string{}
-	for _, p := range d.all() {
+	for _, p := range d.prometheus() {
 		for _, q := range p.Targets {
 			out[p.Title+" "+q.RefID] = choose(q.Expr, everything())
 		}

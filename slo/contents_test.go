@@ -43,7 +43,7 @@ func TestContentsRefuse(t *testing.T) {
 			t.Errorf("%s: got %v\nwant %s", spec, l, want)
 		}
 	}
-	f("  telemetry: [pipeline]\n", `a.yaml:6:15: error: "pipeline" is not one of collector, cost, coverage, incidents, kubernetes, onboarding, pipelines, platformapi, policy, secrets or storage [wrong-value]`)
+	f("  telemetry: [pipeline]\n", `a.yaml:6:15: error: "pipeline" is not one of collector, cost, coverage, incidents, kubernetes, logs, onboarding, pipelines, platformapi, policy, secrets, storage or traces [wrong-value]`)
 	f("  telemetry: [cost, cost]\n", `a.yaml:6:21: error: "cost" is in the list twice [duplicate-name]`)
 	f("  series: [{name: a}, {name: a}]\n", `a.yaml:6:30: error: "a" is in the list twice [duplicate-name]`)
 	f("  series: [{name: a-b}]\n", `a.yaml:6:19: error: "a-b" is not the name of a metric [bad-name]`)

@@ -102,7 +102,7 @@ type dataSourceSpec struct {
 	Retention  *schema.Duration `spec:"retention" min:"1h" doc:"How long samples are kept; check then refuses longer windows."`
 	TokenFile  schema.Text      `spec:"bearerTokenFile" doc:"File with the bearer token. A token itself never stands in a spec."`
 
-	Telemetry []schema.Text      `spec:"telemetry" enum:"collector|cost|coverage|incidents|kubernetes|onboarding|pipelines|platformapi|policy|secrets|storage" doc:"Telemetry that is kept here: dashboards have panels for it, and check --closed knows its series."`
+	Telemetry []schema.Text      `spec:"telemetry" enum:"collector|cost|coverage|incidents|kubernetes|logs|onboarding|pipelines|platformapi|policy|secrets|storage|traces" doc:"Telemetry that is kept here: dashboards have panels for it, and check --closed knows its series."`
 	Labels    []schema.LabelName `spec:"labels" doc:"Labels that scraping, relabelling or a collector puts on series, besides job and instance; for check --closed."`
 	Series    []seriesSpec       `spec:"series" doc:"Further series that queries may read; for check --closed."`
 	At        yamlsrc.Value

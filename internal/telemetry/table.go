@@ -54,6 +54,21 @@ func costs() Source {
 	}
 }
 
+// logs and traces are what the collector makes of events, besides counting them.
+func logs() Source {
+	return Source{
+		Name: Logs, Title: "Events as logs, and the audit trail",
+		Enable: "Send the logs of the collector's event receivers to a Loki that is a data source of Grafana.",
+	}
+}
+
+func traces() Source {
+	return Source{
+		Name: Traces, Title: "Traces of pipeline runs",
+		Enable: "Send the traces of the receiver `platform_events` to a Tempo that is a data source of Grafana.",
+	}
+}
+
 func platformAPI() Source {
 	return Source{
 		Name: PlatformAPI, Title: "Platform API",

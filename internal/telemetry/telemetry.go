@@ -22,14 +22,16 @@ const (
 	Collector   = "collector"
 	Kubernetes  = "kubernetes"
 	Storage     = "storage"
+	Logs        = "logs"   // in a Loki
+	Traces      = "traces" // in a Tempo
 )
 
 // Source is one kind of telemetry that may be in use.
 type Source struct {
-	Name     string // one of the constants
-	Title    string // for people
-	Enable   string // what to do to have it: one sentence of Markdown
-	Families []Family
+	Name     string   // one of the constants
+	Title    string   // for people
+	Enable   string   // what to do to have it: one sentence of Markdown
+	Families []Family // none of what Prometheus does not keep
 }
 
 // Kind is the kind of a metric.
@@ -77,7 +79,7 @@ func (f Family) Series() []Series {
 // belongs to the caller.
 func Sources() []Source {
 	return []Source{
-		pipelines(), kubernetes(), platformAPI(), collectors(), storage(), policies(), secrets(), incidents(), onboarding(), coverage(), costs(),
+		pipelines(), traces(), logs(), kubernetes(), platformAPI(), collectors(), storage(), policies(), secrets(), incidents(), onboarding(), coverage(), costs(),
 	}
 }
 
