@@ -324,8 +324,8 @@ func replay(t *testing.T, set *slo.Set) *engine.Engine {
 }
 
 // mayBeEmpty is why a query of some dashboards has no data in a replay although
-// it reads the right series: what it shows did not happen. On another dashboard
-// of the same example it must have some, if the example has any.
+// it reads the right series: what it shows did not happen.
+// TestEveryPanelHasData wants data of it from made-up series.
 func mayBeEmpty(d jsonDashboard, title, ref string) string {
 	service := strings.HasPrefix(d.UID, "plimsoll-svc-")
 	switch {
@@ -349,9 +349,9 @@ func mayBeEmpty(d jsonDashboard, title, ref string) string {
 	return ""
 }
 
-// Every query of every panel and annotation of every example is run on what the
-// rules of the example record of real deliveries and bills, read by the
-// exporters' own decoders.
+// Every query of every panel of every example is run on what the rules of the
+// example record of real deliveries and bills, read by the exporters' own
+// decoders, and of made-up series where there is no exporter.
 func TestExamplesHaveData(t *testing.T) {
 	label := regexp.MustCompile(`\{\{(\w+)\}\}`)
 	for name, set := range examples(t) {
