@@ -8,22 +8,22 @@ import (
 
 // detail shows one SLO: every number that its alerts and its budget are made of.
 func detail(v *view) page {
-	d := v.frame(v.uidDetail(), "SLOs: detail", "debug")
+	d := v.frame(v.uidDetail(), "SLOs: detail", "detail")
 	d.description = "One SLO: its events, its burn rates with their thresholds, and its budget."
 	d.from = "now-6h"
 	d.variables = variables(true)
-	d.annotations = annotations(onlyIt, slo.Page, slo.Ticket)
-	burn := row{title: "Burn rates", panels: []panel{v.allWindows(), v.windowTable()}}
+	d.annotations = v.annotations(onlyIt, slo.Page, slo.Ticket)
+	burn := row{id: 3, title: "Burn rates", panels: []panel{v.allWindows(), v.windowTable()}}
 	for n := range v.mostTiers() {
 		burn.panels = append(burn.panels, v.tierPanel(n))
 	}
 	d.rows = []row{
-		{title: "$slo", panels: v.now()},
-		{title: "Error budget", panels: []panel{v.budget(), v.alertHistory()}},
+		{id: 1, title: "$slo", panels: v.now()},
+		{id: 2, title: "Error budget", panels: []panel{v.budget(), v.alertHistory()}},
 		burn,
-		{title: "Events", panels: []panel{v.events(), v.errorRatio()}},
-		{title: "Raw increments", collapsed: true, panels: []panel{v.increments()}},
-		{title: "All SLOs", collapsed: true, panels: []panel{v.runbooks()}},
+		{id: 4, title: "Events", panels: []panel{v.events(), v.errorRatio()}},
+		{id: 5, title: "Raw increments", collapsed: true, panels: []panel{v.increments()}},
+		{id: 6, title: "All SLOs", collapsed: true, panels: []panel{v.runbooks()}},
 	}
 	return d
 }
@@ -56,16 +56,17 @@ func (v *view) now() []panel {
 
 // budget is the budget left of each group.
 func (v *view) budget() panel {
-	return panel{
+	p := panel{
 		kind: seriesKind, title: "Budget left", w: 16, h: 8, unit: ratio, max: new(1.0),
-		description: "Part of the error budget left; of an SLO with groups, one line per group. Below 0 the promise is broken. " +
-			"Of an SLO with adjustments also what would be left without them.",
-		noValue: "No budget was recorded in this time", thresholds: budgetColors(), lines: true,
-		queries: []query{
-			{expr: sel(slo.SeriesBudgetRemaining, onlyIt), legend: v.legend()},
-			{expr: sel(slo.SeriesBudgetRemainingRaw, onlyIt), legend: "unadjusted " + v.legend()},
-		},
+		description: "Part of the error budget left; of an SLO with groups, one line per group, the ten with the least. Below 0 the promise is broken.",
+		noValue:     "No budget was recorded in this time", thresholds: budgetColors(), lines: true,
+		queries: []query{{expr: top("bottomk", most, sel(slo.SeriesBudgetRemaining, onlyIt)), legend: v.legend()}},
 	}
+	if v.adjusted() {
+		p.description += " Of an SLO with adjustments also what would be left without them."
+		p.queries = append(p.queries, query{expr: top("bottomk", most, sel(slo.SeriesBudgetRemainingRaw, onlyIt)), legend: "unadjusted " + v.legend()})
+	}
+	return p
 }
 
 // alertHistory is when alerts fired.
@@ -119,7 +120,7 @@ func (v *view) windowTable() panel {
 func (v *view) tierPanel(n int) panel {
 	over := "{{" + slo.LabelWindow + "}}"
 	return panel{
-		kind: seriesKind, title: "Burn rate and threshold of " + v.tierName(n), w: 12, h: 8, unit: multiple, min: new(0.0),
+		kind: seriesKind, title: "Burn rate, " + v.tierName(n), w: 12, h: 8, unit: multiple, min: new(0.0),
 		description: "The alert fires while both windows are above the dashed line. Of an SLO with groups, the highest of the groups.",
 		noValue:     "This SLO has fewer tiers, or no burn rate was recorded", thresholds: uncolored(),
 		queries: []query{
@@ -165,12 +166,12 @@ func (v *view) errorRatio() panel {
 func (v *view) increments() panel {
 	return panel{
 		kind: seriesKind, title: "Increments per evaluation", w: width, h: 9, unit: count,
-		description: "The recorded increments themselves, one line per group. A gap is an evaluation that was missed. " +
+		description: "The recorded increments themselves, one line per group, the ten highest. A gap is an evaluation that was missed. " +
 			"Bad events may be negative for deadlines, which look missed until they are met, and for money, which may be paid back.",
 		noValue: "No increments were recorded in this time", thresholds: uncolored(),
 		queries: []query{
-			{expr: sel(slo.SeriesEventsIncrement, onlyIt), legend: "events " + v.legend()},
-			{expr: sel(slo.SeriesBadIncrement, onlyIt), legend: "bad " + v.legend()},
+			{expr: top("topk", most, sel(slo.SeriesEventsIncrement, onlyIt)), legend: "events " + v.legend()},
+			{expr: top("topk", most, sel(slo.SeriesBadIncrement, onlyIt)), legend: "bad " + v.legend()},
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/internal/telemetry"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
@@ -29,7 +30,8 @@ func workbook() slo.AlertProfile {
 // testSLO returns an SLO over 30 days with both severities of the workbook.
 func testSLO(name, service, team string, objective slo.Decimal) slo.SLO {
 	return slo.SLO{
-		Meta: slo.Meta{Name: name}, Service: service, Owner: slo.Owner{Team: team}, Objective: objective,
+		Meta: slo.Meta{Name: name}, Service: service, Owner: slo.Owner{Team: team}, Objective: objective, DataSource: "main",
+		Budgeting: slo.Budgeting{Method: slo.Occurrences}, NoData: slo.NoData{After: 10 * hour / 60, TreatAs: "unknown", Notify: slo.Ticket},
 		Budget: objective.Complement(), Window: slo.Window{Rolling: 30 * day},
 		Runbook:  "https://runbooks.example/" + service + "?slo=" + name,
 		SLI:      slo.Indicator{SLI: &slo.Events{Good: "good_total", Total: "all_total"}},
@@ -55,10 +57,29 @@ func testSet() *slo.Set {
 	quiet.Alerting = slo.Alerting{Profile: "calm", Ticket: true}
 	quiet.Runbook = ""
 	quiet.DisplayName = "Search | fresh [index] for $5"
+	careful := slo.BudgetPolicy{Meta: slo.Meta{Name: "careful"}, States: []slo.State{
+		{Name: "slow", Below: "0.25", Action: "slow"}, {Name: "frozen", Below: "0", Action: "freeze"},
+	}}
 	set := &slo.Set{
-		Version:     slo.SetVersion,
-		DataSources: []slo.DataSource{{Meta: slo.Meta{Name: "main"}, EvaluationInterval: hour / 120}},
-		Profiles:    []slo.AlertProfile{calm, workbook()},
+		Version: slo.SetVersion,
+		DataSources: []slo.DataSource{{
+			Meta: slo.Meta{Name: "main"}, ScrapeInterval: hour / 120, EvaluationInterval: hour / 120,
+			Series: []slo.ExternalSeries{{Name: "good_total", Labels: []string{"region"}}, {Name: "all_total", Labels: []string{"region"}}}, Telemetry: telemetry.Names(),
+		}},
+		Profiles: []slo.AlertProfile{calm, workbook()},
+		Policies: []slo.BudgetPolicy{careful},
+		Services: []slo.Service{
+			{
+				Meta: slo.Meta{Name: "checkout", DisplayName: "Checkout | $shop"}, Description: "Takes orders.", Owner: slo.Owner{Team: "shop"},
+				Runbook: "https://runbooks.example/checkout", Links: map[string]string{"code": "https://code.example/checkout"},
+				DependsOn: []string{"payments"},
+			},
+			{Meta: slo.Meta{Name: "payments"}},
+		},
+		Adjustments: []slo.Adjustment{{
+			Meta: slo.Meta{Name: "sundays"}, Type: "maintenance", SLOs: []string{"pay-availability"},
+			Start: time.Date(2026, 2, 1, 2, 0, 0, 0, time.UTC), Duration: hour, Recurrence: "FREQ=WEEKLY;BYDAY=SU", Zone: "UTC",
+		}},
 		SLOs: []slo.SLO{
 			testSLO("checkout-availability", "checkout", "shop", "0.999"),
 			testSLO("checkout-latency", "checkout", "shop", "0.99"),
@@ -68,6 +89,16 @@ func testSet() *slo.Set {
 			quiet,
 		},
 	}
+	for i := range set.SLOs {
+		set.SLOs[i].Policy = "careful"
+	}
+	return set
+}
+
+// without is the test set of people who have SLOs and no other telemetry.
+func without() *slo.Set {
+	set := testSet()
+	set.DataSources[0].Telemetry = nil
 	return set
 }
 
@@ -114,6 +145,7 @@ type (
 		ID                       int
 		Type, Title, Description string
 		GridPos                  struct{ X, Y, W, H int }
+		Datasource               struct{ Type string }
 		Targets                  []jsonTarget
 		FieldConfig              struct {
 			Defaults struct {
@@ -158,7 +190,7 @@ type (
 	jsonAnnotation struct{ Name, Expr, TitleFormat, TextFormat string }
 )
 
-// parse returns the dashboards among files by their kind: executive, oncall, slo.
+// parse returns the dashboards among files by their kind: debug, executive, oncall, slo, and svc-NAME of services.
 func parse(t testing.TB, files []File) map[string]jsonDashboard {
 	t.Helper()
 	out := map[string]jsonDashboard{}
@@ -170,10 +202,10 @@ func parse(t testing.TB, files []File) map[string]jsonDashboard {
 		if err := json.Unmarshal(f.Content, &d); err != nil {
 			t.Fatalf("%s: %v", f.Name, err)
 		}
-		out[d.UID[strings.LastIndex(d.UID, "-")+1:]] = d
+		out[strings.TrimPrefix(d.UID, "plimsoll-")] = d
 	}
-	if len(out) != 3 {
-		t.Fatalf("got %d dashboards, want 3", len(out))
+	if len(out) < 5 {
+		t.Fatalf("got %d dashboards, want four and one for each service", len(out))
 	}
 	return out
 }
@@ -188,6 +220,11 @@ func (d jsonDashboard) all() []jsonPanel {
 		out = append(out, p.Panels...)
 	}
 	return out
+}
+
+// prometheus returns the panels of d that ask a Prometheus.
+func (d jsonDashboard) prometheus() []jsonPanel {
+	return slices.DeleteFunc(d.all(), func(p jsonPanel) bool { return p.Datasource.Type != "" && p.Datasource.Type != "prometheus" })
 }
 
 // choose puts values in the place of variables, as Grafana does before it
@@ -206,5 +243,7 @@ func choose(expr string, values map[string]string) string {
 
 // everything is the choice of all teams, services and SLOs.
 func everything() map[string]string {
-	return map[string]string{"team": ".*", "service": ".*", "slo": ".*", "__interval": "1m", "__range": "2h"}
+	return map[string]string{
+		"team": ".*", "service": ".*", "slo": ".*", "cluster": ".*", "__interval": "1m", "__rate_interval": "4m", "__range": "2h",
+	}
 }

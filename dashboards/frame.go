@@ -1,35 +1,51 @@
 package dashboards
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // What the three dashboards share.
 
-// Colours, by meaning. None stands alone: a text or a number always says the same.
+// Colours, by meaning. None stands alone: a text or a number always says the
+// same. They can be told apart with every kind of colour blindness, and read on
+// both themes of Grafana, which TestColors shows.
 const (
-	good    = "green"
-	notice  = "yellow"
-	warning = "orange"
-	bad     = "red"
-	neutral = "blue"
+	good    = "#287ed6"
+	notice  = "#be8a00"
+	warning = "#c85a28"
+	bad     = "#dc0a4e"
+	neutral = "text"
 )
 
 func (v *view) uidExecutive() string { return v.opts.UID + "-executive" }
 func (v *view) uidOnCall() string    { return v.opts.UID + "-oncall" }
+func (v *view) uidDebug() string     { return v.opts.UID + "-debug" }
 func (v *view) uidDetail() string    { return v.opts.UID + "-slo" }
 
-// frame returns a dashboard without rows, with links to the other two.
+// maxUID is the length that Grafana allows.
+const maxUID = 40
+
+// uidService is a readable name where it fits, else a digest of it.
+func (v *view) uidService(service string) string {
+	start := v.opts.UID + "-svc-"
+	if len(start)+len(service) <= maxUID {
+		return start + service
+	}
+	return start + fmt.Sprintf("%x", sha256.Sum256([]byte(service)))[:maxUID-len(start)]
+}
+
+// frame returns a dashboard without rows, with links to the others.
 func (v *view) frame(uid, title, tag string) page {
 	d := page{uid: uid, title: title, tag: tag, step: v.step}
 	for _, l := range []link{
 		{"SLOs: executive", "/d/" + v.uidExecutive()},
 		{"SLOs: on call", "/d/" + v.uidOnCall()},
+		{"SLOs: debug", "/d/" + v.uidDebug()},
 		{"SLOs: detail", "/d/" + v.uidDetail()},
 	} {
 		if l.url != "/d/"+uid {
@@ -47,7 +63,7 @@ func variables(single bool) []variable {
 	}
 	team, service := slo.LabelTeam+`=~"$team"`, slo.LabelService+`=~"$service"`
 	return []variable{
-		{name: "datasource", label: "Data source", description: "Where the rules record their series."},
+		dataSource(),
 		{
 			name: slo.LabelTeam, label: "Team", query: values(slo.LabelTeam),
 			description: "Owners of SLOs.",
@@ -63,23 +79,9 @@ func variables(single bool) []variable {
 	}
 }
 
-// annotations marks the times in which alerts fired.
-func annotations(filter string, severities ...string) []annotation {
-	var out []annotation
-	for _, s := range severities {
-		a := annotation{
-			name:  strings.ToUpper(s[:1]) + s[1:] + " alerts",
-			expr:  agg("max", "alertname, "+slo.LabelSeverity+", "+bySLO, alerts(severity(s), filter)),
-			title: "{{alertname}}: {{" + slo.LabelSLO + "}}",
-			text:  "{{" + slo.LabelSeverity + "}} for team {{" + slo.LabelTeam + "}}, service {{" + slo.LabelService + "}}",
-			color: warning,
-		}
-		if s == slo.Page {
-			a.color = bad
-		}
-		out = append(out, a)
-	}
-	return out
+// dataSource is the choice of a Prometheus.
+func dataSource() variable {
+	return variable{name: "datasource", label: "Data source", plugin: "prometheus", description: "Where the rules record their series."}
 }
 
 // header is a panel of Markdown across the page.
@@ -92,9 +94,24 @@ func (v *view) toDetail() link {
 	return link{"SLO detail", "/d/" + v.uidDetail() + "?${__url_time_range}&${datasource:queryparam}&var-slo=${__data.fields." + slo.LabelSLO + "}"}
 }
 
+// toDebug links from a row of a table to what may be behind the trouble of its SLO.
+func (v *view) toDebug() link {
+	return link{"What is behind it", "/d/" + v.uidDebug() + "?${__url_time_range}&${datasource:queryparam}&var-slo=${__data.fields." + slo.LabelSLO + "}"}
+}
+
 // seriesToDetail links from a line that is labelled with an SLO to its dashboard.
 func (v *view) seriesToDetail() link {
 	return link{"SLO detail", "/d/" + v.uidDetail() + "?${__url_time_range}&${datasource:queryparam}&var-slo=${__field.labels." + slo.LabelSLO + "}"}
+}
+
+// toService links from a row of a table to the dashboard of its service, or,
+// where the name of a service is too long for a uid, to a search for it.
+func (v *view) toService() link {
+	field := "${__data.fields." + slo.LabelService + "}"
+	if v.longNames {
+		return link{"Service", "/dashboards?tag=" + field}
+	}
+	return link{"Service", "/d/" + v.opts.UID + "-svc-" + field + "?${__url_time_range}&${datasource:queryparam}"}
 }
 
 // toOnCall links from a row of a table to the on-call dashboard of its team.
@@ -151,29 +168,4 @@ func (v *view) legend() string {
 		out += " {{" + l + "}}"
 	}
 	return out
-}
-
-// runbooks is a panel with the objective, owner and runbook of every SLO.
-func (v *view) runbooks() panel {
-	var b strings.Builder
-	b.WriteString("| Service | SLO | Team | Objective | Runbook |\n|---|---|---|---|---|\n")
-	for i := range v.set.SLOs {
-		s := &v.set.SLOs[i]
-		book := "none"
-		if s.Runbook != "" {
-			book = "[runbook](<" + s.Runbook + ">)"
-		}
-		fmt.Fprintf(&b, "| %s | [%s](/d/%s?var-slo=%s) | %s | %s over %s | %s |\n", cell(s.Service), cell(s.Title()),
-			v.uidDetail(), s.Name, cell(s.Owner.Team), s.Objective.Percent(), s.Window, book)
-	}
-	return panel{
-		kind: textKind, title: "SLOs and their runbooks", w: width, h: min(3+len(v.set.SLOs), 20), markdown: b.String(),
-		description: "Every SLO in the specs from which this dashboard was generated.",
-	}
-}
-
-// cell makes s fit into a cell of a Markdown table, and keeps Grafana from
-// taking a $ in it for a variable.
-func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "[", `\[`, "]", `\]`, "<", "&lt;", "$", "&#36;").Replace(s)
 }

@@ -11,9 +11,12 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/logs"
+	"github.com/grafana/grafana-foundation-sdk/go/loki"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 	"github.com/grafana/grafana-foundation-sdk/go/stat"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
+	"github.com/grafana/grafana-foundation-sdk/go/tempo"
 	"github.com/grafana/grafana-foundation-sdk/go/text"
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
@@ -26,8 +29,8 @@ import (
 // schemaVersion is that of Grafana 11 and 12; Grafana 10 loads it too.
 const schemaVersion = 42
 
-// lower returns d as the JSON of Grafana's classic schema. Panel ids are 100 for
-// each row plus the number of the panel in it, both from 1.
+// lower returns d as the JSON of Grafana's classic schema. Panel ids are 100
+// times that of the row plus the number of the panel in it, from 1.
 func lower(d page) ([]byte, error) {
 	g := dashboard.Dashboard{
 		Uid: &d.uid, Title: &d.title,
@@ -90,7 +93,7 @@ func lowerVariable(v variable) dashboard.VariableModel {
 	}
 	if v.query == "" {
 		m.Type = dashboard.VariableTypeDatasource
-		m.Query = &dashboard.StringOrMap{String: new("prometheus")}
+		m.Query = &dashboard.StringOrMap{String: &v.plugin}
 		m.Refresh = new(dashboard.VariableRefreshOnDashboardLoad)
 		return m
 	}
@@ -135,8 +138,8 @@ func dataLink(l link) dashboard.DashboardLink {
 func lowerRows(rows []row, step string) []dashboard.PanelOrRowPanel {
 	var out []dashboard.PanelOrRowPanel
 	y := 0
-	for i, r := range rows {
-		id := uint32(100 * (i + 1))
+	for _, r := range rows {
+		id := uint32(100 * r.id)
 		head := dashboard.RowPanel{
 			Type: "row", Id: id, Title: &r.title, Collapsed: r.collapsed, Panels: []dashboard.Panel{}, GridPos: grid(place{0, y, width, 1}),
 		}
@@ -168,6 +171,10 @@ func lowerPanel(p panel, step string) dashboard.Panel {
 		m.Type, m.Options = "text", text.Options{Mode: text.TextModeMarkdown, Content: p.markdown}
 		return m
 	}
+	if p.kind == logsKind || p.kind == tracesKind {
+		lowerElsewhere(p, &m)
+		return m
+	}
 	m.Datasource, m.Interval = source(), &step
 	for i, q := range p.queries {
 		m.Targets = append(m.Targets, lowerQuery(q, letter(i), p.kind == tableKind))
@@ -175,7 +182,7 @@ func lowerPanel(p panel, step string) dashboard.Panel {
 	f := fieldConfig(p)
 	switch p.kind {
 	case statKind:
-		m.Type, m.Options = "stat", statOptions()
+		m.Type, m.Options = "stat", statOptions(p.named)
 	case gaugesKind:
 		m.Type, m.Options = "bargauge", gaugeOptions()
 	case tableKind:
@@ -193,6 +200,31 @@ func lowerPanel(p panel, step string) dashboard.Panel {
 	}
 	m.FieldConfig = &f
 	return m
+}
+
+// lowerElsewhere fills m from a panel whose data are not in a Prometheus.
+func lowerElsewhere(p panel, m *dashboard.Panel) {
+	expr := p.queries[0].expr
+	if p.kind == logsKind {
+		from := &common.DataSourceRef{Type: new("loki"), Uid: new("${logs}")}
+		m.Type, m.Datasource = "logs", from
+		m.Targets = []variants.Dataquery{loki.Dataquery{Expr: expr, RefId: new("A"), QueryType: new("range"), MaxLines: new(int64(100)), Datasource: from}}
+		m.Options = logs.Options{
+			ShowTime: true, EnableLogDetails: true, WrapLogMessage: true,
+			SortOrder: common.LogsSortOrderDescending, DedupStrategy: common.LogsDedupStrategyNone,
+		}
+		return
+	}
+	from := &common.DataSourceRef{Type: new("tempo"), Uid: new("${traces}")}
+	m.Type, m.Datasource = "table", from
+	m.Targets = []variants.Dataquery{tempo.Dataquery{
+		Query: &expr, RefId: new("A"), QueryType: new("traceql"), Limit: new(int64(20)), TableType: new(tempo.SearchTableTypeTraces),
+		Filters: []tempo.TraceqlFilter{}, Datasource: from,
+	}}
+	m.Options = table.Options{ShowHeader: true, CellHeight: new(common.TableCellHeightSm)}
+	m.FieldConfig = &dashboard.FieldConfigSource{
+		Defaults: dashboard.FieldConfig{NoValue: &p.noValue}, Overrides: []dashboard.DashboardFieldConfigSourceOverrides{},
+	}
 }
 
 // letter names query i.
@@ -258,10 +290,14 @@ func lastValue() common.ReduceDataOptions {
 	return common.ReduceDataOptions{Values: new(false), Calcs: []string{"lastNotNull"}}
 }
 
-func statOptions() stat.Options {
+func statOptions(named bool) stat.Options {
+	mode := common.BigValueTextModeValue
+	if named {
+		mode = common.BigValueTextModeValueAndName
+	}
 	return stat.Options{
 		GraphMode: common.BigValueGraphModeNone, ColorMode: common.BigValueColorModeValue, JustifyMode: common.BigValueJustifyModeAuto,
-		TextMode: common.BigValueTextModeValue, WideLayout: true, ReduceOptions: lastValue(),
+		TextMode: mode, WideLayout: true, ReduceOptions: lastValue(),
 		PercentChangeColorMode: common.PercentChangeColorModeStandard, Orientation: common.VizOrientationAuto,
 	}
 }
@@ -308,7 +344,7 @@ func graph(p panel) common.GraphFieldConfig {
 func tableOptions(p panel) table.Options {
 	o := table.Options{ShowHeader: true, CellHeight: new(common.TableCellHeightSm)}
 	if p.sortBy != "" {
-		o.SortBy = []common.TableSortByFieldState{{DisplayName: p.sortBy, Desc: new(false)}}
+		o.SortBy = []common.TableSortByFieldState{{DisplayName: p.sortBy, Desc: &p.mostFirst}}
 	}
 	return o
 }
@@ -335,6 +371,10 @@ func tableTransformations(p panel) []dashboard.DataTransformerConfig {
 	}
 	for i, c := range p.columns {
 		f := field(p, c.of)
+		if c.hidden {
+			hide[f] = true
+			continue
+		}
 		index[f], rename[f] = i, c.title
 		delete(hide, f)
 	}

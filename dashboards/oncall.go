@@ -3,27 +3,34 @@ package dashboards
 import (
 	"fmt"
 
+	"github.com/plimsoll-slo/plimsoll/internal/telemetry"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // onCall answers: what burns, how long does the budget last, which alert fires
-// next, and where is the runbook.
+// next, what around it fails or changed, and where is the runbook.
 func onCall(v *view) page {
 	d := v.frame(v.uidOnCall(), "SLOs: on call", "oncall")
 	d.description = "What burns, how long the budget lasts, and which alert is near."
 	d.from, d.refresh = "now-3h", "30s"
 	d.variables = variables(false)
-	d.annotations = annotations(chosen, slo.Page, slo.Ticket)
-	tiers := row{title: "Burn rates, in multiples of what fires"}
+	d.annotations = v.annotations(chosen, slo.Page, slo.Ticket)
+	tiers := row{id: 2, title: "Burn rates, in multiples of what fires", collapsed: true}
 	for n := range v.mostTiers() {
 		tiers.panels = append(tiers.panels, v.nearness(n))
 	}
-	d.rows = []row{
-		{title: "What is wrong", panels: append(v.firing(), v.urgent(), v.alertTable())},
-		tiers,
-		{title: "Error budgets", panels: []panel{v.shrinking()}},
-		{title: "Runbooks", collapsed: len(v.set.SLOs) > 20, panels: []panel{v.runbooks()}},
-	}
+	d.rows = []row{{id: 1, title: "What is wrong", panels: append(v.firing(), v.urgent(), v.alertTable(chosen))}, tiers}
+	v.section(&d, telemetry.Incidents, row{id: 3, title: "Incidents", panels: openIncidents()})
+	v.section(&d, telemetry.Pipelines, row{id: 4, title: "Pipelines and deployments", panels: v.blocked()})
+	v.section(&d, telemetry.PlatformAPI, row{id: 5, title: "Platform API", panels: apiSymptoms()})
+	d.rows = append(d.rows, row{id: 6, title: "Ingestion", panels: []panel{recordingLag()}})
+	v.section(&d, telemetry.Collector, row{id: 7, title: "Collectors", panels: []panel{lostTelemetry(), queues()}})
+	v.section(&d, telemetry.Storage, row{id: 8, title: "Storage and rules", panels: []panel{brokenRules(), stored()}})
+	v.section(&d, telemetry.Policy, row{id: 9, title: "Policy", panels: []panel{v.denials(), v.denied()}})
+	d.rows = append(d.rows,
+		row{id: 10, title: "Error budgets", panels: []panel{v.shrinking()}},
+		row{id: 11, title: "Runbooks", collapsed: len(v.set.SLOs) > 20, panels: []panel{v.runbooks()}})
+	leftOut(&d)
 	return d
 }
 
@@ -49,7 +56,7 @@ func (v *view) firing() []panel {
 // urgent is one row per burning SLO.
 func (v *view) urgent() panel {
 	burning := func(expr string) query {
-		return query{expr: fmt.Sprintf("(%s) and on (%s) ((%s) > 1)", expr, bySLO, v.burnFast(chosen)), instant: true}
+		return query{expr: fmt.Sprintf("(%s) and on (%s) topk(%d, (%s) > 1)", expr, bySLO, manyRows, v.burnFast(chosen)), instant: true}
 	}
 	return panel{
 		kind: tableKind, title: "Burning SLOs, the most urgent first", w: 14, h: 9, unit: plain,
@@ -60,8 +67,8 @@ func (v *view) urgent() panel {
 			burning(v.exhaustion(chosen)), burning(budgetLeft(chosen)), burning(v.burnFast(chosen)), burning(v.burnSlow(chosen)),
 		},
 		columns: []column{
-			{of: slo.LabelSLO, title: "SLO", links: []link{v.toDetail()}},
-			{of: slo.LabelService, title: "Service"},
+			{of: slo.LabelSLO, title: "SLO", links: []link{v.toDetail(), v.toDebug()}},
+			{of: slo.LabelService, title: "Service", links: []link{v.toService()}},
 			{of: slo.LabelTeam, title: "Team"},
 			{
 				of: "A", title: "Spent in", unit: seconds, mappings: []mapping{{from: new(0.0), to: new(0.0), text: "Exhausted", color: bad}},
@@ -76,17 +83,17 @@ func (v *view) urgent() panel {
 }
 
 // alertTable is one row per firing alert.
-func (v *view) alertTable() panel {
+func (v *view) alertTable(filter string) panel {
 	return panel{
 		kind: tableKind, title: "Firing alerts", w: 10, h: 9, unit: plain,
 		description: "Alerts that the rules fire at present. Silences and inhibitions of the Alertmanager are not known here.",
 		noValue:     "No alert is firing",
-		queries:     []query{{expr: agg("max", "alertname, "+slo.LabelSeverity+", "+bySLO, alerts(chosen)), instant: true}},
+		queries:     []query{{expr: fmt.Sprintf("topk(%d, %s)", manyRows, agg("max", "alertname, "+slo.LabelSeverity+", "+bySLO, alerts(filter))), instant: true}},
 		columns: []column{
 			{of: slo.LabelSeverity, title: "Severity"},
 			{of: "alertname", title: "Alert"},
-			{of: slo.LabelSLO, title: "SLO", links: []link{v.toDetail()}},
-			{of: slo.LabelService, title: "Service"},
+			{of: slo.LabelSLO, title: "SLO", links: []link{v.toDetail(), v.toDebug()}},
+			{of: slo.LabelService, title: "Service", links: []link{v.toService()}},
 			{of: slo.LabelTeam, title: "Team", links: []link{v.toOnCall()}},
 		},
 		sortBy: "Severity",
@@ -95,18 +102,18 @@ func (v *view) alertTable() panel {
 
 // nearness shows how near tier number n is to firing.
 func (v *view) nearness(n int) panel {
-	top := func(of func(tier) string) query {
+	highest := func(of func(tier) string) query {
 		return query{
-			expr:   "topk(8, " + v.burnShare(n, of, chosen) + ")",
+			expr:   top("topk", 8, v.burnShare(n, of, chosen)),
 			legend: "{{" + slo.LabelSLO + "}} over {{" + slo.LabelWindow + "}}",
 		}
 	}
 	return panel{
 		kind: seriesKind, title: "Burn rate against " + v.tierName(n), w: 12, h: 8, unit: multiple, min: new(0.0),
 		description: "Burn rate divided by the burn rate that fires. The alert fires while the long and the short window of an SLO " +
-			"are both above 1. At every moment the eight highest are drawn.",
+			"are both above 1. The eight highest of each window are drawn.",
 		noValue: "No burn rate was recorded for this tier", thresholds: above(1, bad), lines: true,
-		queries: []query{top(long), top(short)},
+		queries: []query{highest(long), highest(short)},
 		links:   []link{v.seriesToDetail()},
 	}
 }
@@ -115,9 +122,9 @@ func (v *view) nearness(n int) panel {
 func (v *view) shrinking() panel {
 	return panel{
 		kind: seriesKind, title: "Budget left, the ten least", w: width, h: 8, unit: ratio, max: new(1.0),
-		description: "At every moment the ten SLOs with the least budget left.",
+		description: "The ten SLOs that come lowest in the time range.",
 		noValue:     "No SLO recorded a budget in this time", thresholds: budgetColors(), lines: true,
-		queries: []query{{expr: "bottomk(10, " + budgetLeft(chosen) + ")", legend: "{{" + slo.LabelSLO + "}}"}},
+		queries: []query{{expr: top("bottomk", most, budgetLeft(chosen)), legend: "{{" + slo.LabelSLO + "}}"}},
 		links:   []link{v.seriesToDetail()},
 	}
 }

@@ -1,5 +1,7 @@
 package dashboards
 
+import "github.com/plimsoll-slo/plimsoll/internal/telemetry"
+
 // The model of a dashboard: what it shows, without the ways of one version of
 // Grafana. Only lower.go knows those.
 
@@ -14,10 +16,12 @@ type page struct {
 	annotations             []annotation
 	links                   []link // to the other dashboards
 	rows                    []row
+	missing                 []telemetry.Source // what it would show as well
 }
 
 // row is a titled group of panels; a collapsed row runs no query until it is opened.
 type row struct {
+	id        int // its own on the page, so that the ids of its panels stay when another row comes or goes
 	title     string
 	collapsed bool
 	panels    []panel
@@ -33,6 +37,8 @@ const (
 	seriesKind             // lines over time
 	barsKind               // lines over time, as bars
 	gaugesKind             // the last value of each series, as a bar
+	logsKind               // lines of a Loki
+	tracesKind             // traces of a Tempo, one a row
 )
 
 // panel is one picture. Every panel but a text has a unit, and a noValue that
@@ -47,11 +53,13 @@ type panel struct {
 	decimals           int // 0 leaves it to Grafana
 	min, max           *float64
 	noValue            string
+	named              bool // a number shows the names of its series as well
 	thresholds         []threshold
 	lines              bool // draw the thresholds as lines
 	mappings           []mapping
 	columns            []column // of a table, from left to right; others are hidden
 	sortBy             string   // title of a column, least first
+	mostFirst          bool     // the other way round
 	links              []link
 }
 
@@ -63,11 +71,14 @@ const (
 	count    unit = "short"
 	multiple unit = "x"           // burn rates: "14.4 x"
 	seconds  unit = "dtdurations" // "2 days, 3 hours"
-	plain    unit = "none"        // columns bring their own units
+	latency  unit = "s"           // "250 ms"
+	perSec   unit = "cps"
+	perMin   unit = "cpm"
+	plain    unit = "none" // columns bring their own units
 )
 
-// query is one PromQL query of a panel. The first query of a panel has the
-// letter A.
+// query is one PromQL query of a panel, or LogQL or TraceQL by its kind. The first
+// query of a panel has the letter A.
 type query struct {
 	expr    string
 	legend  string // with {{label}}
@@ -98,6 +109,7 @@ type column struct {
 	thresholds []threshold
 	mappings   []mapping
 	gauge      bool // bar from 0 to 1
+	hidden     bool // only there to keep rows apart
 	links      []link
 }
 
@@ -108,9 +120,10 @@ type link struct {
 }
 
 // variable is a choice at the top of a dashboard. Without a query it is the
-// choice of a Prometheus data source.
+// choice of a data source.
 type variable struct {
 	name, label, description string
+	plugin                   string // of a data source: prometheus, loki or tempo
 	query                    string // label_values(...)
 	single                   bool   // exactly one value; else any number or all
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/internal/telemetry"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
@@ -28,6 +29,12 @@ type view struct {
 	tiers [][]tier // of each SLO
 	step  string   // evaluation interval: no point is recorded more often
 
+	inUse     map[string]bool // telemetry by name
+	ofTeam    map[string]bool // metrics whose series say whose they are
+	teamLabel bool            // all series say it
+	services  []service       // by name
+	longNames bool            // some service has a name that does not fit into a uid
+
 	// The windows in which a page with room for two shows an SLO, those of its first and of its last tier, and
 	// the first together with the length of the period that its budget is for.
 	fast, slow []part[string]
@@ -42,12 +49,49 @@ type spending struct {
 
 // newView collects what queries need to know about the SLOs of set.
 func newView(set *slo.Set, o Options) (*view, error) {
-	v := &view{set: set, opts: o}
+	v := &view{set: set, opts: o, services: servicesOf(set), inUse: map[string]bool{}, ofTeam: map[string]bool{}}
+	for _, d := range set.DataSources {
+		for _, t := range d.Telemetry {
+			v.inUse[t] = true
+		}
+		v.teamLabel = v.teamLabel || slices.Contains(d.Labels, labelPlatformTeam)
+	}
+	for _, s := range telemetry.Sources() {
+		for _, f := range s.Families {
+			v.ofTeam[f.Name] = slices.Contains(f.Labels, labelPlatformTeam)
+		}
+	}
+	for _, s := range v.services {
+		v.longNames = v.longNames || v.uidService(s.name) != v.opts.UID+"-svc-"+s.name
+	}
+	if err := v.readSLOs(); err != nil {
+		return nil, err
+	}
+	step := 30 * time.Second
+	for _, d := range set.DataSources {
+		step = max(step, time.Duration(d.EvaluationInterval))
+	}
+	v.step = slo.Duration(step).String()
+	return v, nil
+}
+
+// of returns the view of some of the SLOs of v.
+func (v *view) of(slos []slo.SLO) (*view, error) {
+	out := *v
+	set := *v.set
+	set.SLOs = slos
+	out.set, out.tiers = &set, nil
+	return &out, out.readSLOs()
+}
+
+// readSLOs fills in what follows from the SLOs.
+func (v *view) readSLOs() error {
+	set := v.set
 	for i := range set.SLOs {
 		s := &set.SLOs[i]
 		p, ok := set.Profile(s.Alerting.Profile)
 		if !ok {
-			return nil, fmt.Errorf("slo %q: want its alert profile %q in the set", s.Name, s.Alerting.Profile)
+			return fmt.Errorf("slo %q: want its alert profile %q in the set", s.Name, s.Alerting.Profile)
 		}
 		v.tiers = append(v.tiers, tiersOf(p, s))
 	}
@@ -56,12 +100,7 @@ func newView(set *slo.Set, o Options) (*view, error) {
 	v.spending = partition(set.SLOs, func(i int) (spending, bool) {
 		return spending{v.firstTier(i).long, set.SLOs[i].Window.Length()}, len(v.tiers[i]) > 0
 	})
-	step := 30 * time.Second
-	for _, d := range set.DataSources {
-		step = max(step, time.Duration(d.EvaluationInterval))
-	}
-	v.step = slo.Duration(step).String()
-	return v, nil
+	return nil
 }
 
 // firstTier returns the first tier of SLO number i, or the zero tier.
@@ -83,6 +122,9 @@ func (v *view) lastTier(i int) tier {
 // sel returns a selector of series name with those matchers that are not empty.
 func sel(name string, matchers ...string) string {
 	matchers = slices.DeleteFunc(matchers, func(m string) bool { return m == "" })
+	if len(matchers) == 0 {
+		return name
+	}
 	return name + "{" + strings.Join(matchers, ",") + "}"
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/internal/engine"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
+	"github.com/plimsoll-slo/plimsoll/internal/telemetry"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
@@ -41,11 +42,30 @@ func states() map[string]state {
 	}
 }
 
-// record writes the contract series of set into a store and returns an engine
-// over it. Grouped SLOs get a second, healthy group.
+// writer writes one series that has the same value, or a rising one, all the time.
+type writer func(name string, labels map[string]string, v, slope float64, more ...string)
+
+// history is the moments at which something is recorded: two hours, and some
+// minutes a month and two months ago.
+func history() []time.Time {
+	var out []time.Time
+	for _, ago := range []int{60, 30} {
+		for at := now.AddDate(0, 0, -ago).Add(-5 * time.Minute); !at.After(now.AddDate(0, 0, -ago)); at = at.Add(time.Minute) {
+			out = append(out, at)
+		}
+	}
+	for at := now.Add(-2 * time.Hour); !at.After(now); at = at.Add(time.Minute) {
+		out = append(out, at)
+	}
+	return out
+}
+
+// record writes the contract series of set, and every metric of the telemetry
+// that it uses, into a store and returns an engine over it. Grouped SLOs get a
+// second, healthy group.
 func record(t *testing.T, set *slo.Set) *engine.Engine {
 	t.Helper()
-	st, err := store.Open("", store.Options{Replay: 24 * time.Hour})
+	st, err := store.Open("", store.Options{Replay: 70 * 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +74,8 @@ func record(t *testing.T, set *slo.Set) *engine.Engine {
 			t.Error(err)
 		}
 	})
-	b := st.Batch()
-	put := func(name string, labels map[string]string, v float64, more ...string) {
+	b, times := st.Batch(), history()
+	put := func(name string, labels map[string]string, v, slope float64, more ...string) {
 		l := store.Labels{store.Name: name}
 		maps.Copy(l, labels)
 		for i := 0; i < len(more); i += 2 {
@@ -65,14 +85,25 @@ func record(t *testing.T, set *slo.Set) *engine.Engine {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for at := now.Add(-2 * time.Hour); !at.After(now); at = at.Add(time.Minute) {
-			if err := b.Add(s, at, v); err != nil {
+		for i, at := range times {
+			if err := b.Add(s, at, v+slope*float64(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	for i := range set.SLOs {
 		recordSLO(&set.SLOs[i], states()[set.SLOs[i].Name], put)
+	}
+	for _, d := range set.DataSources {
+		for _, name := range d.Telemetry {
+			source, ok := telemetry.Lookup(name)
+			if !ok {
+				t.Fatalf("there is no telemetry %q", name)
+			}
+			for _, f := range source.Families {
+				recordFamily(set, f, put)
+			}
+		}
 	}
 	if err := b.Commit(); err != nil {
 		t.Fatal(err)
@@ -84,7 +115,7 @@ func record(t *testing.T, set *slo.Set) *engine.Engine {
 	return e
 }
 
-func recordSLO(s *slo.SLO, now state, put func(name string, labels map[string]string, v float64, more ...string)) {
+func recordSLO(s *slo.SLO, now state, put writer) {
 	labels := s.SeriesLabels()
 	labels[slo.LabelSLO] = s.Name
 	groups := []string{""}
@@ -96,33 +127,94 @@ func recordSLO(s *slo.SLO, now state, put func(name string, labels map[string]st
 		if g != "" {
 			labels[s.GroupBy[0]] = g
 		}
-		put(slo.SeriesInfo, labels, 1)
-		put(slo.SeriesObjective, labels, s.Objective.Float())
-		put(slo.SeriesErrorBudget, labels, s.Budget.Float())
-		put(slo.SeriesEventsIncrement, labels, 50)
-		put(slo.SeriesBadIncrement, labels, 2)
+		put(slo.SeriesInfo, labels, 1, 0)
+		put(slo.SeriesObjective, labels, s.Objective.Float(), 0)
+		put(slo.SeriesErrorBudget, labels, s.Budget.Float(), 0)
+		put(slo.SeriesEventsIncrement, labels, 50, 0)
+		put(slo.SeriesBadIncrement, labels, 2, 0)
 		left := now.left
 		if healthy {
 			left = 1
 		}
-		put(slo.SeriesBudgetRemaining, labels, left)
-		put(slo.SeriesBudgetRemainingRaw, labels, left-0.1)
+		put(slo.SeriesBudgetRemaining, labels, left, 0)
+		put(slo.SeriesAdjusted, labels, 1, 0)
+		put(slo.SeriesBudgetRemainingRaw, labels, left-0.1, 0)
 		for w, burn := range now.burn {
 			if healthy {
 				burn = 0
 			}
-			put(slo.SeriesBurnRate, labels, burn, slo.LabelWindow, w)
-			put(slo.SeriesEventsSum, labels, 1000, slo.LabelWindow, w)
-			put(slo.SeriesBadSum, labels, 10, slo.LabelWindow, w)
+			put(slo.SeriesBurnRate, labels, burn, 0, slo.LabelWindow, w)
+			put(slo.SeriesEventsSum, labels, 1000, 0, slo.LabelWindow, w)
+			put(slo.SeriesBadSum, labels, 10, 0, slo.LabelWindow, w)
 		}
 		if name, sev, ok := strings.Cut(now.alert, " "); ok && !healthy {
-			put("ALERTS", labels, 1, "alertname", name, slo.LabelSeverity, sev, "alertstate", "firing")
+			put("ALERTS", labels, 1, 0, "alertname", name, slo.LabelSeverity, sev, "alertstate", "firing")
+		}
+	}
+}
+
+// worlds are the values that labels of telemetry have in the tests; others have
+// one value.
+func worlds(set *slo.Set) map[string][]string {
+	var services []string
+	for _, s := range set.SLOs {
+		services = append(services, s.Service)
+	}
+	return map[string][]string{
+		"service_name": slices.Compact(slices.Sorted(slices.Values(services))), "channel": {"platform", "manual"}, "recurrence": {"new", "recurred"},
+		"severity": {"sev1", "sev2"}, "stage": {"request"}, "secret_kind": {"root"}, "verb": {"POST"}, "platform_outcome": {"good", "bad"}, "platform_environment_tier": {"production"},
+		"cicd_pipeline_run_state": {"pending", "executing"}, "http_response_status_code": {"200", "503"},
+		"cost_metric": {"billed"}, "cost_period": {"mtd", "last_day", "trailing_30d", "month"}, "cost_currency": {"EUR", "USD"},
+		"policy_outcome": {"allow", "deny", "error"}, "outcome": {"good", "bad", "denied"}, "dry_run": {""}, "code": {"200", "500"}, "reason": {"OOMKilled"}, "resource": {"cpu", "memory"},
+		"phase": {"Pending", "Running"}, "le": {"1", "256", "900", "3600", "14400", "604800", "+Inf"}, "otel_metric_overflow": {""}, "signal": {"logs", "traces"},
+	}
+}
+
+// recordFamily writes series of a metric with every combination of the values of
+// its labels.
+func recordFamily(set *slo.Set, f telemetry.Family, put writer) {
+	values := worlds(set)
+	for _, series := range f.Series() {
+		rows := []map[string]string{{}}
+		for _, l := range series.Labels {
+			some := values[l]
+			if some == nil {
+				some = []string{"a " + l}
+			}
+			var more []map[string]string
+			for _, r := range rows {
+				for _, v := range some {
+					m := maps.Clone(r)
+					m[l] = v
+					more = append(more, m)
+				}
+			}
+			rows = more
+		}
+		for i, r := range rows {
+			slope := float64(1 + i%4)
+			if le := slices.Index(values["le"], r["le"]); le >= 0 {
+				slope = float64(1 + le)
+			}
+			switch {
+			case f.Kind == telemetry.Gauge && f.Name == telemetry.ServiceCoverage:
+				put(series.Name, r, float64(i%2), 0)
+			case f.Kind == telemetry.Gauge:
+				put(series.Name, r, slope, 0)
+			default:
+				put(series.Name, r, 0, slope)
+			}
 		}
 	}
 }
 
 // result is the series of a query at its last step: their labels and values.
 func result(t *testing.T, e *engine.Engine, q jsonTarget, values map[string]string) []engine.Point {
+	t.Helper()
+	return resultAt(t, e, q, values, now)
+}
+
+func resultAt(t *testing.T, e *engine.Engine, q jsonTarget, values map[string]string, now time.Time) []engine.Point {
 	t.Helper()
 	expr := choose(q.Expr, values)
 	if q.Instant {
@@ -151,10 +243,10 @@ func TestEveryPanelHasData(t *testing.T) {
 	label := regexp.MustCompile(`\{\{(\w+)\}\}`)
 	for kind, d := range parse(t, generate(t, set, Options{})) {
 		values := everything()
-		if kind == "slo" {
+		if kind == "slo" || kind == "debug" {
 			values["slo"] = "checkout-availability"
 		}
-		for _, p := range d.all() {
+		for _, p := range d.prometheus() {
 			for _, q := range p.Targets {
 				got := result(t, e, q, values)
 				if len(got) == 0 {
@@ -175,6 +267,41 @@ func TestEveryPanelHasData(t *testing.T) {
 				checkColumns(t, e, p, values)
 			}
 		}
+	}
+}
+
+// Every annotation marks something, over the time that the page shows.
+func TestEveryAnnotationHasData(t *testing.T) {
+	set := testSet()
+	e := record(t, set)
+	label := regexp.MustCompile(`\{\{(\w+)\}\}`)
+	seen := map[string]bool{}
+	for kind, d := range parse(t, generate(t, set, Options{})) {
+		for _, a := range d.Annotations.List {
+			values := everything()
+			if kind == "slo" || kind == "debug" {
+				values["slo"] = map[string]string{"Ticket alerts": "pay-by-region", "Maintenance": "pay-availability"}[a.Name]
+				if values["slo"] == "" {
+					values["slo"] = "checkout-availability"
+				}
+			}
+			got := result(t, e, jsonTarget{Expr: a.Expr}, values)
+			if len(got) == 0 && !strings.HasPrefix(kind, "svc-") {
+				t.Errorf("%s: annotation %q is empty: %s", kind, a.Name, choose(a.Expr, values))
+			}
+			for _, point := range got {
+				seen[a.Name] = true
+				for _, m := range label.FindAllStringSubmatch(a.TitleFormat+a.TextFormat, -1) {
+					if point.Labels[m[1]] == "" {
+						t.Errorf("%s: annotation %q names %s, but labels are %s", kind, a.Name, m[1], point.Labels)
+					}
+				}
+			}
+		}
+	}
+	want := []string{"Deployments", "Incidents", "Maintenance", "Page alerts", "Releases: freeze", "Releases: slow", "Ticket alerts"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(seen))); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
 	}
 }
 
@@ -233,7 +360,7 @@ func TestDetailOfEverySLO(t *testing.T) {
 	for _, s := range set.SLOs {
 		values := everything()
 		values["slo"] = s.Name
-		for _, p := range d.all() {
+		for _, p := range d.prometheus() {
 			wantEmpty := p.Title == "Firing alerts" && states()[s.Name].alert == "" ||
 				p.Title == "Budget spent in" && slices.Contains(idle, s.Name)
 			if m := tier.FindStringSubmatch(p.Title); m != nil && m[1] > "1" && s.Name == "search-fresh" {
@@ -253,7 +380,7 @@ func TestDetailOfEverySLO(t *testing.T) {
 func values(t *testing.T, e *engine.Engine, d jsonDashboard, title, ref string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, p := range d.all() {
+	for _, p := range d.prometheus() {
 		for _, q := range p.Targets {
 			if p.Title != title || q.RefID != ref {
 				continue
@@ -312,8 +439,8 @@ func TestThresholdIsCapped(t *testing.T) {
 	set.SLOs = set.SLOs[:1]
 	set.SLOs[0].Objective, set.SLOs[0].Budget = "0.95", "0.05"
 	e := record(t, set)
-	for _, p := range parse(t, generate(t, set, Options{}))["slo"].all() {
-		if !strings.HasPrefix(p.Title, "Burn rate and threshold of tier 1") {
+	for _, p := range parse(t, generate(t, set, Options{}))["slo"].prometheus() {
+		if !strings.HasPrefix(p.Title, "Burn rate, tier 1") {
 			continue
 		}
 		v := everything()

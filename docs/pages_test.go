@@ -14,6 +14,7 @@ import (
 
 	pages "github.com/plimsoll-slo/plimsoll/docs/diag"
 	"github.com/plimsoll-slo/plimsoll/internal/amconfig"
+	"github.com/plimsoll-slo/plimsoll/internal/closed"
 	"github.com/plimsoll-slo/plimsoll/internal/diag"
 	"github.com/plimsoll-slo/plimsoll/internal/yamlsrc"
 	"github.com/plimsoll-slo/plimsoll/rules/alertmanager"
@@ -154,6 +155,8 @@ func elsewhere() map[diag.Code]trouble {
 			_, l := slo.ReadFiles("slos")
 			return l
 		},
+		diag.SeriesUnknown:      closedWorld,
+		diag.LabelUnknown:       closedWorld,
 		diag.ReceiverMissing:    receiverMissing,
 		diag.AlertmanagerLayout: alertmanagerLayout,
 		diag.YAMLEncoding:       bytesOf("# K\xe4se\nkind: SLO\n"),
@@ -166,6 +169,21 @@ func elsewhere() map[diag.Code]trouble {
 			return l
 		},
 	}
+}
+
+// closedWorld checks the specs against the series that can be read.
+func closedWorld(t *testing.T, src diag.Sources, example string) diag.List {
+	src[exampleFile] = []byte(example)
+	files := []slo.File{{Name: exampleFile, Text: src[exampleFile]}}
+	set, l := slo.Compile(files)
+	if l.Failed() {
+		t.Fatal(l)
+	}
+	found, err := closed.Specs(set, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // receiverMissing merges the specs into a configuration without their receiver.

@@ -106,6 +106,9 @@ func elsewhere() map[diag.Code]string {
 		diag.YAMLTooLarge: "TestLargeFile",
 		diag.FormatUnsafe: "TestFormatUnsafe in package yamlsrc",
 
+		diag.SeriesUnknown: "TestSpecs in package closed",
+		diag.LabelUnknown:  "TestSpecs in package closed",
+
 		diag.ReceiverMissing:    "TestMissing in package amconfig",
 		diag.AlertmanagerLayout: "TestMergeRefuses in package amconfig",
 	}

@@ -3,10 +3,13 @@ package slo
 import (
 	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/internal/diag"
 	"github.com/plimsoll-slo/plimsoll/internal/schema"
+	"github.com/plimsoll-slo/plimsoll/internal/yamlsrc"
 )
 
 func (r *reader) service(d *document[serviceSpec]) {
@@ -242,8 +245,44 @@ func (r *reader) dataSource(d *document[dataSourceSpec]) {
 	if s.Scrape != nil {
 		r.place("spec.scrapeInterval", s.Scrape.At)
 	}
+	r.contents(s, &x)
 	x.Meta = r.meta(d.Metadata)
 	if x.Name != "" {
 		r.part.dataSources = append(r.part.dataSources, x)
 	}
+}
+
+// contents reads what is kept in a data source.
+func (r *reader) contents(s *dataSourceSpec, x *DataSource) {
+	once := map[string]bool{}
+	for _, t := range s.Telemetry {
+		r.once(once, t.V, t.At)
+		x.Telemetry = append(x.Telemetry, t.V)
+	}
+	x.Labels = labelNames(s.Labels)
+	once = map[string]bool{}
+	for _, e := range s.Series {
+		r.once(once, e.Name.V, e.Name.At)
+		x.Series = append(x.Series, ExternalSeries{Name: e.Name.V, Histogram: e.Type.V == "histogram", Labels: labelNames(e.Labels)})
+	}
+	slices.Sort(x.Telemetry)
+	slices.SortStableFunc(x.Series, func(a, b ExternalSeries) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// once reports a name of a list that is in seen.
+func (r *reader) once(seen map[string]bool, name string, at yamlsrc.Value) {
+	if seen[name] && name != "" {
+		r.add(at.Error(diag.DuplicateName, fmt.Sprintf("%q is in the list twice", name), "remove one of the two"))
+	}
+	seen[name] = true
+}
+
+// labelNames returns the names, each once, sorted.
+func labelNames(in []schema.LabelName) []string {
+	var out []string
+	for _, l := range in {
+		out = append(out, l.V)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -38,6 +38,9 @@ func (r *reader) slo(d *document[sloSpec]) {
 	r.sloPlaces(s)
 	x.Meta = r.meta(d.Metadata)
 	r.reservedAlertLabels(s.Alerting.Labels)
+	if r.queries != nil {
+		*r.queries = append(*r.queries, sliQueries(x.Name, &s.SLI, s.GroupBy)...)
+	}
 	if x.Name != "" && x.SLI.SLI != nil {
 		r.part.slos = append(r.part.slos, x)
 	}

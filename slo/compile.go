@@ -155,6 +155,7 @@ type reader struct {
 	decoder schema.Decoder
 	part    *part
 	places  []Place
+	queries *[]Query // collects the queries of SLOs, if not nil
 }
 
 func (r *reader) file(f File) part {

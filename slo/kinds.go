@@ -185,4 +185,15 @@ type DataSource struct {
 	EvaluationInterval Duration `json:"evaluationInterval"`
 	Retention          Duration `json:"retention,omitempty"` // 0 when not declared
 	BearerTokenFile    string   `json:"bearerTokenFile,omitempty"`
+
+	Telemetry []string         `json:"telemetry,omitempty"` // what is in use, sorted: names of package telemetry
+	Labels    []string         `json:"labels,omitempty"`    // that any series may carry besides job and instance, sorted
+	Series    []ExternalSeries `json:"series,omitempty"`    // that queries may read besides those of Telemetry, by name
+}
+
+// ExternalSeries is a metric of somebody else.
+type ExternalSeries struct {
+	Name      string   `json:"name"`
+	Histogram bool     `json:"histogram,omitempty"` // with _bucket, _count and _sum
+	Labels    []string `json:"labels,omitempty"`    // sorted
 }

@@ -130,6 +130,27 @@ func commonZones() []string {
 		Europe/Zurich Pacific/Auckland Pacific/Honolulu`)
 }
 
+// metricName is the name of a metric.
+type metricName struct{ schema.Text }
+
+var metricRE = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+
+// Read implements schema.Reader.
+func (m *metricName) Read(v yamlsrc.Value, r schema.Rule) diag.List {
+	if l := m.Text.Read(v, r); l != nil {
+		return l
+	}
+	if !metricRE.MatchString(m.V) {
+		return diag.List{v.Error(diag.BadName, fmt.Sprintf("%q is not the name of a metric", m.V), "write it as Prometheus stores it, for example http_requests_total")}
+	}
+	return nil
+}
+
+// Describe implements schema.Reader.
+func (*metricName) Describe(schema.Rule) map[string]any {
+	return map[string]any{"type": "string", "pattern": metricRE.String()}
+}
+
 // currency is an ISO 4217 code.
 type currency struct{ schema.Text }
 

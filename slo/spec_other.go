@@ -101,5 +101,16 @@ type dataSourceSpec struct {
 	Evaluation *schema.Duration `spec:"evaluationInterval" min:"5s" max:"2m" doc:"Time between two evaluations of the rules; recorded samples are forgotten after five minutes." default:"30s"`
 	Retention  *schema.Duration `spec:"retention" min:"1h" doc:"How long samples are kept; check then refuses longer windows."`
 	TokenFile  schema.Text      `spec:"bearerTokenFile" doc:"File with the bearer token. A token itself never stands in a spec."`
-	At         yamlsrc.Value
+
+	Telemetry []schema.Text      `spec:"telemetry" enum:"collector|cost|coverage|incidents|kubernetes|logs|onboarding|pipelines|platformapi|policy|secrets|storage|traces" doc:"Telemetry that is kept here: dashboards have panels for it, and check --closed knows its series."`
+	Labels    []schema.LabelName `spec:"labels" doc:"Labels that scraping, relabelling or a collector puts on series, besides job and instance; for check --closed."`
+	Series    []seriesSpec       `spec:"series" doc:"Further series that queries may read; for check --closed."`
+	At        yamlsrc.Value
+}
+
+type seriesSpec struct {
+	Name   metricName         `spec:"name,required" doc:"Name of the metric."`
+	Type   schema.Text        `spec:"type" enum:"plain|histogram" doc:"plain: one series of this name. histogram: with _bucket, _count and _sum as well." default:"plain"`
+	Labels []schema.LabelName `spec:"labels" doc:"Its labels, besides those of the data source."`
+	At     yamlsrc.Value
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ type compiled struct {
 	set      *slo.Set
 	findings diag.List
 	files    []slo.File
+	others   []slo.File // checked against the set, but no part of it
 }
 
 // load reads and compiles the specs that args name: files, directories, or "-"
@@ -63,7 +65,7 @@ func (a *app) load(args []string) (compiled, error) {
 // sources returns the texts of the files that have findings.
 func (c compiled) sources() diag.Sources {
 	src := diag.Sources{}
-	for _, f := range c.files {
+	for _, f := range slices.Concat(c.files, c.others) {
 		src[f.Name] = f.Text
 	}
 	return src

@@ -24,6 +24,7 @@ var arrows = []arrow{
 	{"internal/output", nil},
 	{"internal/history", nil},
 	{"internal/promapi", nil}, // asks servers, for programs only
+	{"internal/telemetry", nil},
 	{"exporters/event", nil},
 
 	// Reading: text with places, and expressions.
@@ -42,7 +43,7 @@ var arrows = []arrow{
 	// Views of the model: pure, and blind to each other.
 	{"rules", []string{"slo", "burnrate", "internal/diag", "internal/promql"}},
 	{"rules/alertmanager", []string{"slo"}},
-	{"dashboards", []string{"slo", "burnrate", "internal/diag", "internal/promql"}},
+	{"dashboards", []string{"slo", "burnrate", "internal/diag", "internal/promql", "internal/telemetry"}},
 	{"internal/explain", []string{"slo", "burnrate", "internal/diag", "internal/promql"}},
 	{"internal/report", []string{"slo", "burnrate", "internal/diag", "internal/promql"}},
 
@@ -66,6 +67,11 @@ var arrows = []arrow{
 	{"exporters/onboarding/sources", []string{"exporters/event", "exporters/source", "exporters/onboarding"}},
 	{"exporters/policy/sources", []string{"exporters/event", "exporters/source", "exporters/policy"}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
+
+	// What may be read, from what is recorded and declared.
+	{"internal/closed", []string{
+		"rules", "slo", "internal/diag", "internal/yamlsrc", "internal/schema", "internal/promql", "internal/telemetry",
+	}},
 
 	// Execution.
 	{"internal/store", []string{"internal/promql"}},

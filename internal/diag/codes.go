@@ -65,6 +65,8 @@ const (
 	CounterAsGauge    Code = "counter-as-gauge"
 	HistogramName     Code = "histogram-name"
 	HistogramBoundary Code = "histogram-boundary"
+	SeriesUnknown     Code = "series-unknown"
+	LabelUnknown      Code = "label-unknown"
 )
 
 // Codes about the meaning of the set as a whole.
@@ -143,6 +145,8 @@ func titles() map[Code]string {
 		CounterAsGauge:      "a counter is used as a gauge",
 		HistogramName:       "a histogram is named by one of its parts",
 		HistogramBoundary:   "a histogram has no such boundary",
+		SeriesUnknown:       "a query reads a series that nothing gives",
+		LabelUnknown:        "a query reads a label that its series do not have",
 		DuplicateName:       "a name is used twice",
 		UnknownReference:    "a reference leads nowhere",
 		DependencyCycle:     "dependencies form a cycle",

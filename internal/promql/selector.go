@@ -45,6 +45,14 @@ func (m Matcher) String() string {
 	return fmt.Sprintf("%s%s%q", name, m.Op, m.Value)
 }
 
+// Matches tells whether a label of this value fits the condition; "" is a label
+// that is not there. A regular expression that does not compile fits nothing.
+func (m Matcher) Matches(value string) bool {
+	t := map[Op]labels.MatchType{Equal: labels.MatchEqual, NotEqual: labels.MatchNotEqual, Regexp: labels.MatchRegexp, NotRegexp: labels.MatchNotRegexp}
+	matcher, err := labels.NewMatcher(t[m.Op], m.Name, m.Value)
+	return err == nil && matcher.Matches(value)
+}
+
 // Selector is one selector in an expression.
 type Selector struct {
 	// Name is the metric name if exactly one is asked for: m in m{...}, {__name__="m"} and {"m"}; otherwise "".

@@ -1,0 +1,135 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/cost"
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/internal/telemetry"
+)
+
+// label writes the name of an attribute as Prometheus does.
+func label(attribute string) string { return strings.ReplaceAll(attribute, ".", "_") }
+
+func families(t *testing.T, source string) map[string]telemetry.Family {
+	t.Helper()
+	s, ok := telemetry.Lookup(source)
+	if !ok {
+		t.Fatalf("there is no source %q", source)
+	}
+	out := map[string]telemetry.Family{}
+	for _, f := range s.Families {
+		if _, twice := out[f.Name]; twice {
+			t.Errorf("%s declares %s twice", source, f.Name)
+		}
+		out[f.Name] = f
+	}
+	return out
+}
+
+// What the exporter of pipelines declares is what the table says of it: names,
+// kinds and labels.
+func TestPipelinesAreDeclared(t *testing.T) {
+	have := families(t, telemetry.Pipelines)
+	for _, f := range counters.Families(pipelines.New(pipelines.Options{})) {
+		name := f.PrometheusName()
+		got, ok := have[name]
+		delete(have, name)
+		if !ok || got.Kind.String() != f.Kind.String() {
+			t.Errorf("%s, a %v, is in the table: %t, %v", name, f.Kind, ok, got.Kind)
+		}
+		want := []string{label(event.Overflow)}
+		for _, a := range f.Attributes {
+			want = append(want, label(a))
+		}
+		if diff := cmp.Diff(sorted(want), sorted(got.Labels)); diff != "" {
+			t.Errorf("labels of %s (-exporter +table):\n%s", name, diff)
+		}
+	}
+	for name := range have {
+		t.Errorf("%s is in the table, but the exporter does not have it", name)
+	}
+}
+
+func sorted(in []string) []string { return slices.Sorted(slices.Values(in)) }
+
+// What a book of real bills says is in the table, and the table has no metric
+// that it never says.
+func TestCostIsDeclared(t *testing.T) {
+	budget := cost.Budget{Name: "all", Currency: "USD", Amount: cost.Whole(100), Match: map[string]string{event.Environment: "dev"}}
+	book := cost.NewBook(time.Date(2024, 9, 1, 0, 0, 0, 0, time.UTC), cost.Options{Budgets: []cost.Budget{budget}})
+	csv, err := os.ReadFile("../../exporters/cost/testdata/focus/focus_sample_first_500_rows.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := book.Load("sample", cost.FOCUS, bytes.NewReader(csv), cost.ReadOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	have := families(t, telemetry.Cost)
+	for _, f := range book.Read(time.Date(2024, 9, 30, 23, 59, 0, 0, time.UTC)).Families {
+		name := label(f.Name)
+		if f.Unit == "s" {
+			name += "_seconds"
+		}
+		kind := telemetry.Gauge
+		if f.Kind == cost.Counter {
+			name, kind = name+"_total", telemetry.Counter
+		}
+		got, ok := have[name]
+		delete(have, name)
+		if !ok || got.Kind != kind {
+			t.Errorf("%s, a %v, is in the table: %t, %v", name, kind, ok, got.Kind)
+			continue
+		}
+		for _, p := range f.Points {
+			for _, a := range p.Attrs {
+				if !slices.Contains(got.Labels, label(a.Name)) {
+					t.Errorf("%s has the label %s, which the table does not say", name, label(a.Name))
+				}
+			}
+		}
+	}
+	for name := range have {
+		t.Errorf("%s is in the table, but a whole book does not say it", name)
+	}
+}
+
+func TestTable(t *testing.T) {
+	owner := map[string]string{}
+	for _, s := range telemetry.Sources() {
+		if s.Title == "" || !strings.HasSuffix(s.Enable, ".") || (len(s.Families) == 0) != (s.Name == telemetry.Logs || s.Name == telemetry.Traces) {
+			t.Errorf("source %+v is not complete", s)
+		}
+		for _, f := range s.Families {
+			if old := owner[f.Name]; old != "" {
+				t.Errorf("%s and %s both declare %s", old, s.Name, f.Name)
+			}
+			owner[f.Name] = s.Name
+			if total := strings.HasSuffix(f.Name, "_total"); total != (f.Kind == telemetry.Counter) && s.Name != telemetry.Collector {
+				t.Errorf("%s is a %v by the table, but not by its name", f.Name, f.Kind)
+			}
+			seen := slices.Clone(f.Labels)
+			slices.Sort(seen)
+			if len(slices.Compact(seen)) != len(f.Labels) {
+				t.Errorf("%s has a label twice: %q", f.Name, f.Labels)
+			}
+		}
+	}
+	if _, ok := telemetry.Lookup("gossip"); ok {
+		t.Error("there is a source of gossip")
+	}
+	h := telemetry.Family{Name: "a_seconds", Kind: telemetry.Histogram, Labels: []string{"x"}}
+	want := []telemetry.Series{{"a_seconds", []string{"x"}}, {"a_seconds_bucket", []string{"x", "le"}}, {"a_seconds_count", []string{"x"}}, {"a_seconds_sum", []string{"x"}}}
+	if diff := cmp.Diff(want, h.Series()); diff != "" {
+		t.Error(diff)
+	}
+}
