@@ -58,6 +58,13 @@ func (r *Remembered[K, V]) Forget(before time.Time) {
 	}
 }
 
+// Drop drops the thing with the key, if there is one.
+func (r *Remembered[K, V]) Drop(key K) {
+	if at := r.byKey[key]; at != nil {
+		r.drop(at)
+	}
+}
+
 func (r *Remembered[K, V]) drop(at *list.Element) {
 	delete(r.byKey, r.order.Remove(at).(*memory[K, V]).key)
 }
@@ -81,11 +88,4 @@ func (r *Remembered[K, V]) Oldest() (key K, heard time.Time, value *V, ok bool) 
 	}
 	m := at.Value.(*memory[K, V])
 	return m.key, m.heard, &m.value, true
-}
-
-// Drop forgets the thing with the key, if there is one.
-func (r *Remembered[K, V]) Drop(key K) {
-	if at := r.byKey[key]; at != nil {
-		r.drop(at)
-	}
 }

@@ -48,7 +48,26 @@ const (
 	Attempt         = "platform.attempt"         // which attempt of a run is counted: first or final
 	EventSource     = "platform.event.source"    // Event.Source
 	EventVerdict    = "platform.event.verdict"   // what became of an event
-	Overflow        = "otel.metric.overflow"     // true on the series that takes what exceeds a cardinality limit
+	// Of secrets, never what is in them.
+	SecretStore       = "secret.store"             // vault, aws, kubernetes, file
+	SecretKind        = "secret.kind"              // what of the store: static-role, kv, secret, certificate
+	SecretScope       = "secret.scope"             // mount, account and region, or namespace
+	SecretName        = "secret.name"              // a keyed hash of the name, unless the user lets names be shown
+	SecretOwner       = "secret.owner"             // who has to see to the rotation
+	RotationTime      = "secret.rotation.time"     // when it was last rotated, seconds since 1970
+	RotationDue       = "secret.rotation.due.time" // when it has to be rotated, seconds since 1970
+	RotationInterval  = "secret.rotation.interval" // seconds between two rotations, 0 if it is not rotated by time
+	RotationWindow    = "secret.rotation.window"   // seconds after the due time in which the rotation is planned
+	RotationGrace     = "secret.rotation.grace"    // seconds after that
+	RotationMode      = "secret.rotation.mode"     // active, paused or disabled
+	RotationRefreshed = "secret.refreshed.time"    // when consumers last loaded it, seconds since 1970
+	RotationTrigger   = "secret.rotation.trigger"  // automatic, manual or unknown
+	RotationResult    = "secret.rotation.result"   // success, failure or abandoned
+	RotationReason    = "secret.rotation.reason"   // why a rotation that was due was not good
+	AccessOutcome     = "secret.access.outcome"    // ok, denied or error
+	AccessOperation   = "secret.access.operation"  // read, write, delete, list or rotate
+	PrincipalKind     = "secret.principal.kind"    // what accessed a secret: service, root, role, user, batch, other
+	Overflow          = "otel.metric.overflow"     // true on the series that takes what exceeds a cardinality limit
 )
 
 // Attributes of incidents.

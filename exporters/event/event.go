@@ -50,6 +50,24 @@ const (
 	// CommitPushed is one commit that arrived on a branch.
 	CommitPushed = "vcs.commit.pushed"
 
+	// SecretObserved is what a source says of a secret: when it was last rotated and when it has to be.
+	SecretObserved = "secret.rotation.observed"
+	// SecretsListed says that everything a source knows below Subject was told since Start, and is so at Time.
+	SecretsListed = "secret.listed"
+	SecretRemoved = "secret.removed"
+
+	RotationStarted   = "secret.rotation.started"
+	RotationSucceeded = "secret.rotation.succeeded"
+	RotationFailed    = "secret.rotation.failed"
+	RotationAbandoned = "secret.rotation.abandoned"
+
+	// SecretAccessed is one access to a secret, for the audit trail.
+	SecretAccessed = "secret.accessed"
+
+	// RotationCame and RotationDecided are made by the counters: a rotation has become due; whether it was done in time.
+	RotationCame    = "secret.rotation.due"
+	RotationDecided = "secret.rotation.decided"
+
 	// Incidents. Seen is an alert that was still there when somebody asked, Listed the end of the list of those that were.
 	IncidentOpened       = "incident.opened"
 	IncidentAcknowledged = "incident.acknowledged"

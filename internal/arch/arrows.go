@@ -60,6 +60,10 @@ var arrows = []arrow{
 	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
 	{"exporters/onboarding/sources", []string{"exporters/event", "exporters/source", "exporters/onboarding"}},
 	{"exporters/policy/sources", []string{"exporters/event", "exporters/source", "exporters/policy"}},
+	{"exporters/secrets/sources", []string{"exporters/event", "exporters/source", "exporters/secrets"}},
+	{"exporters/secrets/poll", []string{
+		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
+	}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
 	// Execution.

@@ -10,6 +10,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 )
 
 // Config is what every component that counts events lets the user decide.
@@ -124,5 +125,6 @@ func (cfg Config) domains() []counters.Domain {
 		}),
 		onboarding.New(onboarding.Options{Settle: cfg.Settle, Abandon: cfg.Onboarding.Abandon, MaxSeries: cfg.Limits.Series}),
 		policy.New(policy.Options{MaxSeries: cfg.Limits.Series}),
+		secrets.New(secrets.Options{MaxSeries: cfg.Limits.Series}),
 	}
 }

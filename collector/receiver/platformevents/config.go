@@ -35,6 +35,12 @@ type EventsConfig struct {
 	// Backfill are the systems that are asked for what they failed to deliver, by a name of the user's choice.
 	Backfill map[string]BackfillConfig `mapstructure:"backfill"`
 
+	// Rotation are the stores that are asked when their secrets were rotated, by a name of the user's choice.
+	Rotation map[string]RotationConfig `mapstructure:"rotation"`
+
+	// SecretNames says what is shown of the names of secrets.
+	SecretNames SecretNamesConfig `mapstructure:"secret_names"`
+
 	// InsecurePlaintext allows to listen without TLS on an address that can be reached from outside, for example behind
 	// a proxy that ends TLS on the same network.
 	InsecurePlaintext bool `mapstructure:"insecure_plaintext"`
@@ -86,10 +92,11 @@ func (c *Config) Validate() error {
 	if !c.TLS.HasValue() && !c.InsecurePlaintext && !c.onLoopback() {
 		bad("tls: want a certificate to listen on %q, or insecure_plaintext: true", c.NetAddr.Endpoint)
 	}
-	if len(c.Sources) == 0 && len(c.Backfill) == 0 {
+	if len(c.Sources) == 0 && len(c.Backfill) == 0 && len(c.Rotation) == 0 {
 		bad("sources: want at least one, have none")
 	}
 	errs = append(errs, c.validateBackfill()...)
+	errs = append(errs, c.validateRotation()...)
 	paths := map[string]string{}
 	for _, name := range c.sourceNames() {
 		s := c.source(name)

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/counting"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 )
 
 type eventsReceiver struct {
@@ -36,7 +37,8 @@ type eventsReceiver struct {
 	counting *counting.Counting
 	server   *http.Server
 	serving  sync.WaitGroup
-	stop     context.CancelFunc // ends the backfill
+	stop     context.CancelFunc // ends the backfill and the polls
+	naming   secrets.Naming
 }
 
 func newReceiver(cfg *Config, set receiver.Settings, now func() time.Time, forget func()) (*eventsReceiver, error) {
@@ -63,6 +65,10 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 	if err := r.counting.Open(); err != nil {
 		return err
 	}
+	var err error
+	if r.naming, err = r.cfg.SecretNames.naming(); err != nil {
+		return errors.Join(err, r.counting.Close())
+	}
 	if err := r.serve(ctx, host); err != nil {
 		return errors.Join(err, r.counting.Close())
 	}
@@ -70,6 +76,7 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.backfill(running)
+	r.rotation(running)
 	return nil
 }
 

@@ -11,6 +11,8 @@ import (
 	onboardings "github.com/plimsoll-slo/plimsoll/exporters/onboarding/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 	policies "github.com/plimsoll-slo/plimsoll/exporters/policy/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
+	secretsources "github.com/plimsoll-slo/plimsoll/exporters/secrets/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
@@ -106,7 +108,7 @@ const mapped = "json"
 
 // kinds returns every kind of system that the receiver can read, sorted by name.
 func kinds() []source.Kind {
-	return source.Joined(sources.Kinds(), incidents.Kinds(), onboardings.Kinds(), policies.Kinds())
+	return source.Joined(sources.Kinds(), incidents.Kinds(), onboardings.Kinds(), policies.Kinds(), secretsources.Kinds(secrets.Naming{}))
 }
 
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
