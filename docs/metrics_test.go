@@ -2,6 +2,8 @@ package docs_test
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,15 +15,21 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
+	"github.com/plimsoll-slo/plimsoll/internal/promql"
 )
+
+// domains are those that the page has tables of.
+func domains() []counters.Domain {
+	return []counters.Domain{
+		pipelines.New(pipelines.Options{}), incidents.New(incidents.Options{}), policy.New(policy.Options{}),
+		onboarding.New(onboarding.Options{}), coverage.New(coverage.Options{}, nil), secrets.New(secrets.Options{}),
+	}
+}
 
 // TestMetrics keeps the tables of metrics as the counters declare them, and the tables of attributes whole.
 func TestMetrics(t *testing.T) {
 	page := read(t, "metrics.md")
-	for _, domain := range []counters.Domain{
-		pipelines.New(pipelines.Options{}), incidents.New(incidents.Options{}), policy.New(policy.Options{}),
-		onboarding.New(onboarding.Options{}), coverage.New(coverage.Options{}, nil), secrets.New(secrets.Options{}),
-	} {
+	for _, domain := range domains() {
 		page = withTable(t, page, domain)
 	}
 	golden(t, "metrics.md", page)
@@ -54,4 +62,52 @@ func withTable(t *testing.T, page string, domain counters.Domain) string {
 		fmt.Fprintf(&table, "| `%s` | `%s` | %v, %s | %s | %s | %s |\n", f.Name, f.PrometheusName(), f.Kind, f.Unit, f.From, f.Help, strings.Join(attributes, ", "))
 	}
 	return before + begin + comment + "-->\n" + table.String() + end + after
+}
+
+// TestQueries: the queries of the pages are PromQL, and use metrics and labels that there are. Metrics of other systems are
+// taken for granted.
+func TestQueries(t *testing.T) {
+	labels := map[string][]string{}
+	for _, domain := range domains() {
+		for _, f := range counters.Families(domain) {
+			names := []string{"le"}
+			for _, name := range f.Attributes {
+				names = append(names, strings.ReplaceAll(name, ".", "_"))
+			}
+			for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
+				labels[f.PrometheusName()+suffix] = names
+			}
+		}
+	}
+	cell := regexp.MustCompile("(?m)\\| `([^`]+)` \\|$")
+	for _, name := range []string{"incidents.md", "policies.md", "onboarding.md", "coverage.md"} {
+		ours := 0
+		_, questions, _ := strings.Cut(read(t, name), "| question |")
+		for _, row := range cell.FindAllStringSubmatch(questions, -1) {
+			expr, problems := promql.Parse(row[1])
+			if len(problems) > 0 {
+				t.Errorf("%s: %q: %v", name, row[1], problems)
+				continue
+			}
+			for _, s := range expr.Selectors() {
+				known, isOurs := labels[s.Name]
+				for _, prefix := range []string{"incident_", "platform_", "policy_"} {
+					if strings.HasPrefix(s.Name, prefix) && !isOurs {
+						t.Errorf("%s: there is no %s", name, s.Name)
+					}
+				}
+				for _, m := range s.Matchers {
+					if isOurs && !slices.Contains(known, m.Name) {
+						t.Errorf("%s: %s has no label %s", name, s.Name, m.Name)
+					}
+				}
+				if isOurs {
+					ours++
+				}
+			}
+		}
+		if ours == 0 {
+			t.Errorf("%s: no query of ours was found", name)
+		}
+	}
 }
