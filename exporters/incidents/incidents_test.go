@@ -69,6 +69,8 @@ func TestStories(t *testing.T) {
 		fire("1", 10), seen(12, 10, "triggered"), listed(12), listed(20), late(told{alert: "1", state: incidents.Resolved, at: 15, start: 10}, 10))
 	f("missing for longer, and told again", 150, counts{"opened new": 1, "time_to_restore": 1, "time_to_restore minutes": 40},
 		fire("1", 10), seen(12, 10, "triggered"), listed(12), listed(20), late(told{alert: "1", at: 10, start: 10}, 12), end("1", 10, 50))
+	f("missing, and told again", 40, counts{"opened new": 1, "open triggered": 1, "oldest": 30 * 60},
+		fire("1", 10), seen(12, 10, "triggered"), listed(12), listed(20), late(told{alert: "1", at: 10, start: 10}, 12))
 	f("the next time in maintenance", 200, counts{"opened new": 1, "time_to_restore": 1, "time_to_restore minutes": 20},
 		fire("1", 10), end("1", 10, 30), seen(100, 90, "maintenance"), listed(100))
 	f("in a list first", 100, counts{"opened new": 1, "time_to_restore": 1, "time_to_restore minutes": 20},
