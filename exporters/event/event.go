@@ -67,7 +67,6 @@ const (
 	// RotationCame and RotationDecided are made by the counters: a rotation has become due; whether it was done in time.
 	RotationCame    = "secret.rotation.due"
 	RotationDecided = "secret.rotation.decided"
-
 	// Incidents. Seen is an alert that was still there when somebody asked, Listed the end of the list of those that were.
 	IncidentOpened       = "incident.opened"
 	IncidentAcknowledged = "incident.acknowledged"

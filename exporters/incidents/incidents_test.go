@@ -89,8 +89,13 @@ func TestStories(t *testing.T) {
 	f("reopened after long", 300, counts{"opened new": 1, "opened reopened": 1, "time_to_restore": 2, "time_to_restore minutes": 30},
 		page(incidents.Opened, 0), page(incidents.Resolved, 20), page(incidents.Reopened, 200),
 		late(told{alert: "p", at: 0, pagerduty: true}, 201), page(incidents.Resolved, 210))
+}
+
+// TestRecurAfterLong: an incident comes again if it does so soon after its end, however long it was.
+func TestRecurAfterLong(t *testing.T) {
 	short := incidents.Options{Recur: 2 * time.Hour}
-	got := played(t, short, 300, fire("1", 10), late(told{alert: "1", at: 10, start: 10}, 90), end("1", 10, 200), fire("1", 250), end("1", 250, 260))
+	got := played(t, short, 300, told{alert: "1", incident: "x", at: 10, start: 10}.event(), told{alert: "1", incident: "x", at: 10, start: 10, delay: 90}.event(),
+		told{alert: "1", incident: "x", state: incidents.Resolved, at: 200, start: 10}.event(), told{alert: "1", incident: "x", at: 250, start: 250}.event())
 	if got["opened recurred"] != 1 {
 		t.Errorf("an hour after one of hours: got %v, want one that recurred", got)
 	}

@@ -23,6 +23,7 @@ var arrows = []arrow{
 	{"internal/diag", nil},
 	{"internal/output", nil},
 	{"internal/history", nil},
+	{"internal/promapi", nil}, // asks servers, for programs only
 	{"exporters/event", nil},
 
 	// Reading: text with places, and expressions.
@@ -55,15 +56,15 @@ var arrows = []arrow{
 		"exporters/event", "exporters/source", "exporters/pipelines", "exporters/incidents", "exporters/onboarding", // for mappings
 	}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
+	{"exporters/secrets/sources", []string{"exporters/event", "exporters/source", "exporters/secrets"}},
+	{"exporters/secrets/poll", []string{
+		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
+	}},
 	{"exporters/coverage", []string{"exporters/event", "exporters/metric", "exporters/counters", "internal/yamlsrc"}},
 	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
 	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
 	{"exporters/onboarding/sources", []string{"exporters/event", "exporters/source", "exporters/onboarding"}},
 	{"exporters/policy/sources", []string{"exporters/event", "exporters/source", "exporters/policy"}},
-	{"exporters/secrets/sources", []string{"exporters/event", "exporters/source", "exporters/secrets"}},
-	{"exporters/secrets/poll", []string{
-		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
-	}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
 	// Execution.

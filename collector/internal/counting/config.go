@@ -120,11 +120,11 @@ func (c Config) Validate() error {
 func (cfg Config) domains() []counters.Domain {
 	return []counters.Domain{
 		pipelines.New(pipelines.Options{Settle: cfg.Settle, MaxSeries: cfg.Limits.Series, MaxRuns: cfg.Limits.Runs}),
+		secrets.New(secrets.Options{MaxSeries: cfg.Limits.Series}),
 		incidents.New(incidents.Options{
 			Reopen: cfg.Incidents.Reopen, Recur: cfg.Incidents.Recur, Absent: cfg.Incidents.Absent, MaxSeries: cfg.Limits.Series,
 		}),
 		onboarding.New(onboarding.Options{Settle: cfg.Settle, Abandon: cfg.Onboarding.Abandon, MaxSeries: cfg.Limits.Series}),
 		policy.New(policy.Options{MaxSeries: cfg.Limits.Series}),
-		secrets.New(secrets.Options{MaxSeries: cfg.Limits.Series}),
 	}
 }

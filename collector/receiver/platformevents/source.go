@@ -108,7 +108,9 @@ const mapped = "json"
 
 // kinds returns every kind of system that the receiver can read, sorted by name.
 func kinds() []source.Kind {
-	return source.Joined(sources.Kinds(), incidents.Kinds(), onboardings.Kinds(), policies.Kinds(), secretsources.Kinds(secrets.Naming{}))
+	return source.Joined(
+		sources.Kinds(), incidents.Kinds(), onboardings.Kinds(), policies.Kinds(), secretsources.Kinds(secrets.Naming{}),
+	)
 }
 
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
