@@ -3,6 +3,7 @@ package docs_test
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
+	"github.com/plimsoll-slo/plimsoll/internal/promql"
 )
 
 // domains are those whose tables the page has, by the name in its comments.
@@ -64,4 +66,52 @@ func withTable(t *testing.T, page, name string, domain counters.Domain) string {
 		fmt.Fprintf(&table, "| `%s` | `%s` | %v, %s | %s | %s | %s |\n", f.Name, f.PrometheusName(), f.Kind, f.Unit, f.From, f.Help, strings.Join(attributes, ", "))
 	}
 	return before + "<!-- begin " + name + comment + "-->\n" + table.String() + "<!-- end " + name + " -->" + after
+}
+
+// TestQueries: the queries of the pages are PromQL, and use metrics and labels that there are. Metrics of other systems are
+// taken for granted.
+func TestQueries(t *testing.T) {
+	labels := map[string][]string{}
+	for _, domain := range domains() {
+		for _, f := range counters.Families(domain) {
+			names := []string{"le"}
+			for _, name := range f.Attributes {
+				names = append(names, strings.ReplaceAll(name, ".", "_"))
+			}
+			for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
+				labels[f.PrometheusName()+suffix] = names
+			}
+		}
+	}
+	cell := regexp.MustCompile("(?m)\\| `([^`]+)` \\|$")
+	for _, name := range []string{"incidents.md", "policies.md", "onboarding.md", "coverage.md"} {
+		ours := 0
+		_, questions, _ := strings.Cut(read(t, name), "| question |")
+		for _, row := range cell.FindAllStringSubmatch(questions, -1) {
+			expr, problems := promql.Parse(row[1])
+			if len(problems) > 0 {
+				t.Errorf("%s: %q: %v", name, row[1], problems)
+				continue
+			}
+			for _, s := range expr.Selectors() {
+				known, isOurs := labels[s.Name]
+				for _, prefix := range []string{"incident_", "platform_", "policy_"} {
+					if strings.HasPrefix(s.Name, prefix) && !isOurs {
+						t.Errorf("%s: there is no %s", name, s.Name)
+					}
+				}
+				for _, m := range s.Matchers {
+					if isOurs && !slices.Contains(known, m.Name) {
+						t.Errorf("%s: %s has no label %s", name, s.Name, m.Name)
+					}
+				}
+				if isOurs {
+					ours++
+				}
+			}
+		}
+		if ours == 0 {
+			t.Errorf("%s: no query of ours was found", name)
+		}
+	}
 }

@@ -132,6 +132,20 @@ func TestAway(t *testing.T) {
 	})
 }
 
+// TestAwayAtFirst: what could not have come yet before the watch ended is not missing when it begins again.
+func TestAwayAtFirst(t *testing.T) {
+	j, i := &exportertest.Journal{}, inventory(t)
+	add(t, opened(t, j, i), coverage.Begin(t0), coverage.Watch(minutes(5)))
+	c := opened(t, j, i)
+	add(t, c, coverage.Begin(minutes(1000)))
+	if got, known := gauges(t, c, 1001)["coverage a metrics"]; known {
+		t.Errorf("covered %v after 6 minutes, want nothing", got)
+	}
+	if got, known := gauges(t, c, 1007)["coverage a metrics"]; !known || got != 0 {
+		t.Errorf("covered %v, known %v after 12 minutes, want 0", got, known)
+	}
+}
+
 // TestLaw: coverage is what the definition says of the last sighting, in whatever order sightings come, over restarts.
 func TestLaw(t *testing.T) {
 	i := inventory(t)

@@ -20,7 +20,7 @@ func (c *Coverage) Gauges(now time.Time) []*metric.Table {
 			Name: name, Unit: unit, Kind: metric.Gauge, From: "signals passing by", Help: help, Attributes: attributes,
 		}, maxSeries)
 	}
-	coverage := gauge("platform.telemetry.coverage", "1", "Whether a service of the inventory sends a signal it should: 1 or 0.", event.Service, event.Team, event.Signal)
+	coverage := gauge("platform.telemetry.coverage", "{service}", "Whether a service of the inventory sends a signal it should: 1 or 0.", event.Service, event.Team, event.Signal)
 	expected := gauge("platform.telemetry.expected", "{service}", "Services of the inventory that should send a signal, or anything at all.", event.Signal)
 	covered := gauge("platform.telemetry.covered", "{service}", "Services of the inventory that send a signal they should, or all they should.", event.Signal)
 	unlisted := gauge("platform.telemetry.unlisted", "{service}", "Services that send something and are not in the inventory.")

@@ -6,8 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
@@ -101,12 +104,26 @@ func totals(s metric.Snapshot) map[string]float64 {
 	return all
 }
 
+// played returns what is counted of events. That is the same if the counters are opened again after each of them, of a
+// state or of a journal.
 func played(t *testing.T, options incidents.Options, until float64, events ...event.Event) map[string]float64 {
 	t.Helper()
-	c := counters.New(t0, incidents.New(options))
-	for _, e := range events {
+	c, j := counters.New(t0, incidents.New(options)), &exportertest.Journal{}
+	for i, e := range events {
 		read(t, c, e.Observed)
 		add(t, c, e)
+		again := opened(t, j, options)
+		read(t, again, e.Observed)
+		add(t, again, e)
+		if i%3 != 2 {
+			if err := again.Compact(); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	return totals(read(t, c, minutes(until)))
+	all := totals(read(t, c, minutes(until)))
+	if diff := cmp.Diff(all, totals(read(t, opened(t, j, options), minutes(until)))); diff != "" {
+		t.Errorf("opened again and again (-want +got):\n%s", diff)
+	}
+	return all
 }

@@ -107,6 +107,7 @@ func (d *Incidents) clock(in *incident, r Report, at time.Time) {
 		d.settle(in)
 	}
 	in.first, in.ended = at, time.Time{}
+	d.describe(in, r)
 	switch {
 	case in.previous.IsZero() || at.Sub(in.previous) > d.options.Recur:
 		d.count.open(d.revision, in, isNew)

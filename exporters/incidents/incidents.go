@@ -118,8 +118,8 @@ func (d *Incidents) follow(r Report) counters.Verdict {
 	}
 	in, isNew := d.known.Heard(r.Fingerprint, r.Observed)
 	if isNew {
-		in.fingerprint, in.source, in.severity, in.service, in.team = r.Fingerprint, r.Source, r.Severity, r.Service, r.Team
-		d.count.begin(d.revision, in)
+		in.fingerprint = r.Fingerprint
+		d.describe(in, r)
 	}
 	switch r.State {
 	case Seen:
@@ -132,6 +132,12 @@ func (d *Incidents) follow(r Report) counters.Verdict {
 		return d.opened(in, r, r.Time)
 	}
 	return d.opened(in, r, began(r))
+}
+
+// describe takes over whose an incident is and how bad. It stays so as long as its clock runs.
+func (d *Incidents) describe(in *incident, r Report) {
+	in.source, in.severity, in.service, in.team = r.Source, r.Severity, r.Service, r.Team
+	d.count.begin(d.revision, in)
 }
 
 // began returns when what a report is about began.

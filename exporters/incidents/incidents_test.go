@@ -67,6 +67,12 @@ func TestStories(t *testing.T) {
 		fire("1", 10), seen(12, 10, "triggered"), listed(12), listed(20), seen(21, 10, "triggered"), listed(21), seen(45, 10, "triggered"), end("1", 10, 50))
 	f("the end is told after it was missed", 150, counts{"opened new": 1, "time_to_restore": 1, "time_to_restore minutes": 5},
 		fire("1", 10), seen(12, 10, "triggered"), listed(12), listed(20), late(told{alert: "1", state: incidents.Resolved, at: 15, start: 10}, 10))
+	f("missing for longer, and told again", 150, counts{"opened new": 1, "time_to_restore": 1, "time_to_restore minutes": 40},
+		fire("1", 10), seen(12, 10, "triggered"), listed(12), listed(20), late(told{alert: "1", at: 10, start: 10}, 12), end("1", 10, 50))
+	f("missing, and told again", 40, counts{"opened new": 1, "open triggered": 1, "oldest": 30 * 60},
+		fire("1", 10), seen(12, 10, "triggered"), listed(12), listed(20), late(told{alert: "1", at: 10, start: 10}, 12))
+	f("the next time in maintenance", 200, counts{"opened new": 1, "time_to_restore": 1, "time_to_restore minutes": 20},
+		fire("1", 10), end("1", 10, 30), seen(100, 90, "maintenance"), listed(100))
 	f("in a list first", 100, counts{"opened new": 1, "time_to_restore": 1, "time_to_restore minutes": 20},
 		seen(12, 10, "triggered"), listed(12), late(told{alert: "1", at: 10, start: 10}, 3), end("1", 10, 30))
 	f("maintenance", 100, counts{}, seen(12, 10, "maintenance"), listed(12), listed(30))
@@ -81,7 +87,18 @@ func TestStories(t *testing.T) {
 	f("reopened", 200, counts{"opened new": 1, "opened reopened": 1, "time_to_restore": 1, "time_to_restore minutes": 40},
 		page(incidents.Opened, 0), page(incidents.Resolved, 20), page(incidents.Reopened, 30), page(incidents.Opened, 0), page(incidents.Resolved, 20), page(incidents.Resolved, 40))
 	f("reopened after long", 300, counts{"opened new": 1, "opened reopened": 1, "time_to_restore": 2, "time_to_restore minutes": 30},
-		page(incidents.Opened, 0), page(incidents.Resolved, 20), page(incidents.Reopened, 200), page(incidents.Resolved, 210))
+		page(incidents.Opened, 0), page(incidents.Resolved, 20), page(incidents.Reopened, 200),
+		late(told{alert: "p", at: 0, pagerduty: true}, 201), page(incidents.Resolved, 210))
+}
+
+// TestRecurAfterLong: an incident comes again if it does so soon after its end, however long it was.
+func TestRecurAfterLong(t *testing.T) {
+	short := incidents.Options{Recur: 2 * time.Hour}
+	got := played(t, short, 300, told{alert: "1", incident: "x", at: 10, start: 10}.event(), told{alert: "1", incident: "x", at: 10, start: 10, delay: 90}.event(),
+		told{alert: "1", incident: "x", state: incidents.Resolved, at: 200, start: 10}.event(), told{alert: "1", incident: "x", at: 250, start: 250}.event())
+	if got["opened recurred"] != 1 {
+		t.Errorf("an hour after one of hours: got %v, want one that recurred", got)
+	}
 }
 
 // TestVerdicts: what is told again changes nothing, and the metric of events says so.

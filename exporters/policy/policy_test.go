@@ -101,6 +101,7 @@ func TestObjects(t *testing.T) {
 	f(1, policy.Audit, 1)
 	f(1, policy.Audit, 10)
 	f(1, "", 5) // is from before that
+	f(1, policy.Audit, 12)
 	f(1, "", 20)
 	f(2, policy.Audit, 30)
 	f(3, policy.Audit, 30+24*60+1)

@@ -86,6 +86,11 @@ func (d mapped) decode(_ http.Header, body []byte, observed time.Time) ([]event.
 	if !known {
 		r.unmapped = cmp.Or(r.unmapped, "status")
 	}
+	if !known && (d.fact == "incident" || d.fact == "onboarding") { // it would begin something
+		unused := event.NewUnused(d.source, observed)
+		unused.Attrs = event.NewSet(event.String(event.Unmapped, "status"))
+		return []event.Event{unused}, nil
+	}
 	if meaning == "ignore" {
 		return []event.Event{event.NewUnused(d.source, observed)}, nil
 	}

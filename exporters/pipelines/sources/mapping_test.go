@@ -272,6 +272,12 @@ func TestMappingOfIncidentsAndOnboarding(t *testing.T) {
 	const body = `{"no":7,"state":"x","at":"2024-01-01T10:30:00Z","since":"2024-01-01T10:00:00Z","level":"P1","who":"payments","what":"pay","secret":"do-not-show"}`
 	f := func(fact, meaning, name string, start bool) {
 		t.Helper()
+		unknown := sources.Mapping{
+			Source: "desk", Fact: fact, Statuses: map[string]string{"y": meaning}, Fields: map[string]string{"id": "/no", "status": "/state", "service": "/what"},
+		}
+		if e := mappedEvent(t, unknown, body, nil); e.Name != event.Unused || e.Attrs.Text(event.Unmapped) != "status" {
+			t.Errorf("%s: %v for a status that is not mapped", fact, e)
+		}
 		m := sources.Mapping{
 			Source: "desk", Fact: fact, Statuses: map[string]string{"x": meaning},
 			Fields: map[string]string{"id": "/no", "status": "/state", "service": "/what", "team": "/who", "time": "/at"},
