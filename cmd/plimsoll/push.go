@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/plimsoll-slo/plimsoll/internal/remote"
 	"github.com/plimsoll-slo/plimsoll/internal/ruler"
 	"github.com/plimsoll-slo/plimsoll/rules"
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -19,7 +20,7 @@ import (
 type pushFlags struct {
 	ruler, api, tenant, namespace, dataSource string
 	tokenFile, basicAuthFile                  string
-	tls                                       ruler.Files
+	tls                                       remote.Files
 	plan, force                               bool
 	show                                      buildFlags // format and exitCode
 }
@@ -154,7 +155,7 @@ func (f pushFlags) client(set *slo.Set, groups []rules.Group) (*ruler.Client, er
 			return nil, world(fmt.Errorf("read %q: want user:password, have no colon", f.basicAuthFile))
 		}
 	}
-	if o.HTTP, err = ruler.HTTP(f.tls); err != nil {
+	if o.HTTP, err = remote.HTTP(f.tls); err != nil {
 		return nil, world(err)
 	}
 	return ruler.New(f.ruler, o)
