@@ -109,6 +109,11 @@ func (a *app) showPlan(p *output.Plan, f buildFlags) error {
 		return world(err)
 	}
 	if len(p.Conflicts) > 0 {
+		if f.format == "text" {
+			if err := p.WriteConflicts(a.stderr); err != nil {
+				return world(err)
+			}
+		}
 		return world(&output.ConflictError{Conflicts: p.Conflicts})
 	}
 	if f.exitCode && p.Changed() {
