@@ -146,13 +146,8 @@ func (f pushFlags) client(set *slo.Set, groups []rules.Group) (*ruler.Client, er
 		}
 	}
 	if f.basicAuthFile != "" {
-		secret, err := readSecret(f.basicAuthFile)
-		if err != nil {
+		if o.User, o.Password, err = readBasicAuth(f.basicAuthFile); err != nil {
 			return nil, world(err)
-		}
-		var ok bool
-		if o.User, o.Password, ok = strings.Cut(secret, ":"); !ok {
-			return nil, world(fmt.Errorf("read %q: want user:password, have no colon", f.basicAuthFile))
 		}
 	}
 	if o.HTTP, err = remote.HTTP(f.tls); err != nil {
@@ -172,4 +167,17 @@ func readSecret(name string) (string, error) {
 		return "", fmt.Errorf("read secret %q: want one line of text", name)
 	}
 	return s, nil
+}
+
+// readBasicAuth returns what a file with user:password holds. Errors do not repeat it.
+func readBasicAuth(name string) (user, password string, err error) {
+	secret, err := readSecret(name)
+	if err != nil {
+		return "", "", err
+	}
+	user, password, ok := strings.Cut(secret, ":")
+	if !ok {
+		return "", "", fmt.Errorf("read %q: want user:password, have no colon", name)
+	}
+	return user, password, nil
 }

@@ -61,6 +61,7 @@ var arrows = []arrow{
 		"internal/engine", "internal/store", "internal/promql", "internal/report", "rules", "slo", "burnrate",
 	}},
 	{"internal/ruler", []string{"internal/output", "internal/remote", "internal/promql", "internal/yamlsrc", "internal/diag", "rules", "slo"}},
+	{"internal/grafana", []string{"internal/output", "internal/remote"}},
 	{"internal/kube", []string{"internal/output", "rules", "dashboards", "slo"}},
 	{"internal/ingest", []string{"internal/store"}},
 	{"internal/notify", []string{"internal/engine", "internal/store"}},

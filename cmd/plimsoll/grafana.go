@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plimsoll-slo/plimsoll/dashboards"
+	"github.com/plimsoll-slo/plimsoll/internal/grafana"
+	"github.com/plimsoll-slo/plimsoll/internal/remote"
+)
+
+// grafanaFlags are the flags of what talks to Grafana.
+type grafanaFlags struct {
+	url, tokenFile, basicAuthFile string
+	tls                           remote.Files
+}
+
+func (f *grafanaFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVar(&f.url, "grafana", "", "URL of Grafana")
+	fs.StringVar(&f.tokenFile, "token-file", "", "file with the token of a service account of Grafana")
+	fs.StringVar(&f.basicAuthFile, "basic-auth-file", "", "file with user:password of Grafana")
+	fs.StringVar(&f.tls.CA, "ca-file", "", "PEM file with the authorities to trust for Grafana")
+	fs.StringVar(&f.tls.Cert, "cert-file", "", "PEM file with our certificate for Grafana")
+	fs.StringVar(&f.tls.Key, "key-file", "", "PEM file with the key of our certificate")
+	c.MarkFlagsMutuallyExclusive("token-file", "basic-auth-file")
+}
+
+// boardFlags say where the dashboards are in Grafana.
+type boardFlags struct{ uid, folder string }
+
+func (f *boardFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.uid, "uid", "plimsoll", "start of the uids of the dashboards, and uid of their folder")
+	c.Flags().StringVar(&f.folder, "folder", "SLOs", "title of the folder of the dashboards, if it has to be created")
+}
+
+func (f boardFlags) options() dashboards.Options {
+	return dashboards.Options{UID: f.uid, Folder: f.folder}
+}
+
+func (a *app) applyCommand() *cobra.Command {
+	var f grafanaFlags
+	var b boardFlags
+	var force bool
+	c := &cobra.Command{
+		Use:   "apply --grafana URL [PATH...]",
+		Short: "Keep the dashboards in a Grafana",
+		Long: `Apply compiles the specs and makes one folder of a Grafana hold exactly their
+dashboards: the folder is created if need be, new and changed dashboards are written,
+and those that no spec asks for any more are deleted. plan --grafana shows the same
+change first.
+
+A dashboard is touched only when it is ours and as we left it. One that was edited or
+moved in Grafana is a conflict: then nothing is sent, and the edits are shown by the
+paths of their values. --force overwrites them. A dashboard of somebody else is never
+touched, not even with --force.
+
+Grafana is asked again, up to five times, while it is busy (429) or broken (5xx).
+Each dashboard is replaced at once; when one is refused, the command says what was done
+before, and another apply carries on.`,
+		Example: `  plimsoll plan --grafana https://grafana.example.com --token-file token slos/
+  plimsoll apply --grafana https://grafana.example.com --token-file token slos/`,
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := a.planGrafana(c.Context(), args, f, b, force)
+			if err != nil {
+				return err
+			}
+			if err := p.WriteConflicts(a.stderr); err != nil {
+				return world(err)
+			}
+			if err := p.Apply(c.Context()); err != nil {
+				return world(err)
+			}
+			fmt.Fprintln(a.stdout, p.Result())
+			return nil
+		},
+	}
+	f.add(c)
+	b.add(c)
+	c.Flags().BoolVar(&force, "force", false, "overwrite our dashboards even if they were edited or moved in Grafana")
+	cobra.CheckErr(c.MarkFlagRequired("grafana"))
+	a.specFlags(c)
+	return c
+}
+
+// planGrafana compiles the specs and compares their dashboards with those in Grafana.
+func (a *app) planGrafana(ctx context.Context, args []string, f grafanaFlags, b boardFlags, force bool) (*grafana.Plan, error) {
+	set, err := a.mustLoad(args)
+	if err != nil {
+		return nil, err
+	}
+	files, err := dashboards.Generate(set, b.options())
+	if err != nil {
+		return nil, world(fmt.Errorf("generate dashboards: %w", err))
+	}
+	var boards []grafana.Dashboard
+	for _, file := range files {
+		if uid, ok := strings.CutSuffix(path.Base(file.Name), ".json"); ok {
+			boards = append(boards, grafana.Dashboard{UID: uid, JSON: file.Content})
+		}
+	}
+	client, err := f.client()
+	if err != nil {
+		return nil, err
+	}
+	p, err := client.Plan(ctx, grafana.Folder{UID: b.uid, Title: b.folder}, boards, grafana.PlanOptions{Force: force})
+	return p, world(err)
+}
+
+// client returns a client of Grafana.
+func (f grafanaFlags) client() (*grafana.Client, error) {
+	if f.url == "" {
+		return nil, errors.New("want a URL with --grafana")
+	}
+	var o grafana.Options
+	var err error
+	if f.tokenFile != "" {
+		if o.Token, err = readSecret(f.tokenFile); err != nil {
+			return nil, world(err)
+		}
+	}
+	if f.basicAuthFile != "" {
+		if o.User, o.Password, err = readBasicAuth(f.basicAuthFile); err != nil {
+			return nil, world(err)
+		}
+	}
+	if o.HTTP, err = remote.HTTP(f.tls); err != nil {
+		return nil, world(err)
+	}
+	return grafana.New(f.url, o)
+}
