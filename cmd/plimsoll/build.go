@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-slo/plimsoll/dashboards"
+	"github.com/plimsoll-slo/plimsoll/internal/diag"
 	"github.com/plimsoll-slo/plimsoll/internal/output"
 	"github.com/plimsoll-slo/plimsoll/rules"
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -32,6 +33,7 @@ func (f *buildFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.tests, "tests", false, "write promtool unit tests of the rules as well")
 	c.Flags().BoolVar(&f.alertmanager, "alertmanager", false, "write the parts of an Alertmanager configuration as well")
 	apartFlag(c, &f.apart)
+	f.boards.addForm(c)
 	f.boards.add(c)
 	c.Flags().BoolVar(&f.force, "force", false, "overwrite what was edited since plimsoll wrote it, and files that it did not write")
 }
@@ -46,7 +48,9 @@ func (a *app) buildCommand() *cobra.Command {
   rules/*.yaml        recording and alert rules
   rules/tests/*.yaml  with --tests: unit tests for promtool test rules
   alertmanager/       with --alertmanager: routes, inhibitions, mute time intervals, templates
-  grafana/             dashboards and their provisioning file
+  grafana/            dashboards and their provisioning file; or, with --dashboards,
+                      resources of Grafana's own API, custom resources of
+                      grafana-operator, or ConfigMaps for the sidecar
   set.json            the compiled set, every default filled in
 
 Files are replaced as a whole and at once, or, when anything fails, not at all.
@@ -103,7 +107,7 @@ when there is a change.`,
 	c.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 3 when something would change")
 	g.add(c)
 	c.MarkFlagsOneRequired("output", "grafana")
-	for _, name := range []string{"output", "target", "tests", "alertmanager", "apart"} {
+	for _, name := range []string{"output", "target", "tests", "alertmanager", "apart", "dashboards", "schema"} {
 		c.MarkFlagsMutuallyExclusive("grafana", name)
 	}
 	a.specFlags(c)
@@ -152,6 +156,10 @@ func (a *app) plan(args []string, f buildFlags) (*output.Plan, error) {
 		return nil, err
 	}
 	files, err := artifacts(set, rules.Target(f.target), f.boards.options())
+	var large *dashboards.TooLargeError
+	if errors.As(err, &large) {
+		return nil, a.findings(diag.List{large.Finding()}, nil)
+	}
 	if err != nil {
 		return nil, world(err)
 	}

@@ -32,15 +32,33 @@ func (f *grafanaFlags) add(c *cobra.Command) {
 }
 
 // boardFlags say where the dashboards are in Grafana.
-type boardFlags struct{ uid, folder string }
+type boardFlags struct {
+	uid, folder  string
+	form, schema string
+}
 
 func (f *boardFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.uid, "uid", "plimsoll", "start of the uids of the dashboards, and uid of their folder")
 	c.Flags().StringVar(&f.folder, "folder", "SLOs", "title of the folder of the dashboards, if it has to be created")
 }
 
+// addForm adds the flags of dashboards in files.
+func (f *boardFlags) addForm(c *cobra.Command) {
+	c.Flags().StringVar(&f.form, "dashboards", "files", "form of the dashboards: "+words(dashboards.Forms()))
+	c.Flags().StringVar(&f.schema, "schema", "classic", "schema of the dashboards: "+words(dashboards.Schemas()))
+}
+
+// words lists the values of a flag.
+func words[T ~string](list []T) string {
+	var out []string
+	for _, x := range list {
+		out = append(out, string(x))
+	}
+	return strings.Join(out, ", ")
+}
+
 func (f boardFlags) options() dashboards.Options {
-	return dashboards.Options{UID: f.uid, Folder: f.folder}
+	return dashboards.Options{UID: f.uid, Folder: f.folder, Form: dashboards.Form(f.form), Schema: dashboards.Schema(f.schema)}
 }
 
 func (a *app) applyCommand() *cobra.Command {
