@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -77,9 +78,23 @@ func lowerTo(d page, schema Schema) ([]byte, error) {
 	return lowerV2(d, schema)
 }
 
-// checkForm says what is wrong with the choice of form and schema.
-func (o Options) checkForm() error {
+// filled returns o with the defaults in place of zero values.
+func (o Options) filled() Options {
+	o.UID = cmp.Or(o.UID, "plimsoll")
+	o.Folder = cmp.Or(o.Folder, "SLOs")
+	o.Path = cmp.Or(o.Path, "/var/lib/grafana/dashboards/plimsoll")
+	o.Form = cmp.Or(o.Form, Files)
+	o.Schema = cmp.Or(o.Schema, Classic)
+	return o
+}
+
+// Check says what is wrong with o: the UID is not a uid of at most 30 letters, digits, - and _, or the form does not go
+// with the uid or the schema.
+func (o Options) Check() error {
+	o = o.filled()
 	switch {
+	case !regexp.MustCompile(`^[A-Za-z0-9_-]{1,30}$`).MatchString(o.UID):
+		return fmt.Errorf("want a uid of 1 to 30 letters, digits, - and _, have %q", o.UID)
 	case !slices.Contains(Forms(), o.Form):
 		return fmt.Errorf("want one of the forms %q, have %q", Forms(), o.Form)
 	case !slices.Contains(Schemas(), o.Schema):

@@ -151,6 +151,9 @@ func (a *app) plan(args []string, f buildFlags) (*output.Plan, error) {
 	if f.target != "" && !slices.Contains(targets(), f.target) {
 		return nil, fmt.Errorf("want --target %s, have %q", strings.Join(targets(), ", "), f.target)
 	}
+	if err := f.boards.options().Check(); err != nil {
+		return nil, err
+	}
 	set, err := a.mustLoad(args)
 	if err != nil {
 		return nil, err

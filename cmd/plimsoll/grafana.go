@@ -108,6 +108,9 @@ before, and another apply carries on.`,
 
 // planGrafana compiles the specs and compares their dashboards with those in Grafana.
 func (a *app) planGrafana(ctx context.Context, args []string, f grafanaFlags, b boardFlags, force bool) (*grafana.Plan, error) {
+	if err := b.options().Check(); err != nil {
+		return nil, err
+	}
 	set, err := a.mustLoad(args)
 	if err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func TestApply(t *testing.T) {
 	do(exitUsage, "", "without user and password", "apply", "--grafana", "http://u:s3cret@g", spec)
 	do(exitFindings, "", "no such file", "apply", "--grafana", url, "--token-file", dir+"/none", spec)
 	do(exitFindings, "", "have no colon", "apply", "--grafana", url, "--basic-auth-file", token, spec)
-	do(exitFindings, "", "1 to 30 letters", "apply", "--grafana", url, "--uid", "a b", spec)
+	do(exitUsage, "", "1 to 30 letters", "apply", "--grafana", url, "--uid", "a b", spec)
 	do(exitFindings, "", "no-specs", "apply", "--grafana", url, t.TempDir())
 	if got := seen(); got != "" {
 		t.Errorf("wrong commands sent %s", got)
