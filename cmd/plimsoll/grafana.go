@@ -11,24 +11,17 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/dashboards"
 	"github.com/plimsoll-slo/plimsoll/internal/grafana"
-	"github.com/plimsoll-slo/plimsoll/internal/remote"
 )
 
 // grafanaFlags are the flags of what talks to Grafana.
 type grafanaFlags struct {
-	url, tokenFile, basicAuthFile string
-	tls                           remote.Files
+	url    string
+	access accessFlags
 }
 
 func (f *grafanaFlags) add(c *cobra.Command) {
-	fs := c.Flags()
-	fs.StringVar(&f.url, "grafana", "", "URL of Grafana")
-	fs.StringVar(&f.tokenFile, "token-file", "", "file with the token of a service account of Grafana")
-	fs.StringVar(&f.basicAuthFile, "basic-auth-file", "", "file with user:password of Grafana")
-	fs.StringVar(&f.tls.CA, "ca-file", "", "PEM file with the authorities to trust for Grafana")
-	fs.StringVar(&f.tls.Cert, "cert-file", "", "PEM file with our certificate for Grafana")
-	fs.StringVar(&f.tls.Key, "key-file", "", "PEM file with the key of our certificate")
-	c.MarkFlagsMutuallyExclusive("token-file", "basic-auth-file")
+	c.Flags().StringVar(&f.url, "grafana", "", "URL of Grafana; the token is that of a service account")
+	f.access.add(c)
 }
 
 // boardFlags say where the dashboards are in Grafana.
@@ -138,20 +131,9 @@ func (f grafanaFlags) client() (*grafana.Client, error) {
 	if f.url == "" {
 		return nil, errors.New("want a URL with --grafana")
 	}
-	var o grafana.Options
-	var err error
-	if f.tokenFile != "" {
-		if o.Token, err = readSecret(f.tokenFile); err != nil {
-			return nil, world(err)
-		}
-	}
-	if f.basicAuthFile != "" {
-		if o.User, o.Password, err = readBasicAuth(f.basicAuthFile); err != nil {
-			return nil, world(err)
-		}
-	}
-	if o.HTTP, err = remote.HTTP(f.tls); err != nil {
+	o, err := f.access.options()
+	if err != nil {
 		return nil, world(err)
 	}
-	return grafana.New(f.url, o)
+	return grafana.New(f.url, grafana.Options{Token: o.Token, User: o.User, Password: o.Password, HTTP: o.HTTP})
 }

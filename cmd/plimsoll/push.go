@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/plimsoll-slo/plimsoll/internal/remote"
 	"github.com/plimsoll-slo/plimsoll/internal/ruler"
 	"github.com/plimsoll-slo/plimsoll/rules"
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -19,8 +17,7 @@ import (
 // pushFlags are the flags of push rules.
 type pushFlags struct {
 	ruler, api, tenant, namespace, dataSource string
-	tokenFile, basicAuthFile                  string
-	tls                                       remote.Files
+	access                                    accessFlags
 	plan, force                               bool
 	show                                      buildFlags // format and exitCode
 }
@@ -57,17 +54,12 @@ When it refuses a group, what was sent before stays; push again to carry on.`,
 	fs.StringVar(&f.tenant, "tenant", "", "tenant, sent as X-Scope-OrgID (default: that of the data source)")
 	fs.StringVar(&f.namespace, "namespace", "plimsoll", "namespace to own")
 	fs.StringVar(&f.dataSource, "data-source", "", "push the SLOs of this data source only")
-	fs.StringVar(&f.tokenFile, "token-file", "", "file with a bearer token")
-	fs.StringVar(&f.basicAuthFile, "basic-auth-file", "", "file with user:password")
-	fs.StringVar(&f.tls.CA, "ca-file", "", "PEM file with the authorities to trust")
-	fs.StringVar(&f.tls.Cert, "cert-file", "", "PEM file with our certificate")
-	fs.StringVar(&f.tls.Key, "key-file", "", "PEM file with the key of our certificate")
 	fs.BoolVar(&f.force, "force", false, "replace groups that plimsoll did not write and that have the names of ours")
 	fs.BoolVar(&f.plan, "plan", false, "show what would change, and send nothing")
 	fs.StringVar(&f.show.format, "format", "text", "format of --plan: text or json")
 	fs.BoolVar(&f.show.exitCode, "exit-code", false, "with --plan: exit with 3 when something would change")
 	cobra.CheckErr(c.MarkFlagRequired("ruler"))
-	c.MarkFlagsMutuallyExclusive("token-file", "basic-auth-file")
+	f.access.add(c)
 	a.specFlags(c)
 	return c
 }
@@ -139,45 +131,10 @@ func (f pushFlags) client(set *slo.Set, groups []rules.Group) (*ruler.Client, er
 			o.Tenant = s.Tenant
 		}
 	}
-	var err error
-	if f.tokenFile != "" {
-		if o.Token, err = readSecret(f.tokenFile); err != nil {
-			return nil, world(err)
-		}
-	}
-	if f.basicAuthFile != "" {
-		if o.User, o.Password, err = readBasicAuth(f.basicAuthFile); err != nil {
-			return nil, world(err)
-		}
-	}
-	if o.HTTP, err = remote.HTTP(f.tls); err != nil {
+	access, err := f.access.options()
+	if err != nil {
 		return nil, world(err)
 	}
+	o.Token, o.User, o.Password, o.HTTP = access.Token, access.User, access.Password, access.HTTP
 	return ruler.New(f.ruler, o)
-}
-
-// readSecret returns the only line of a file. Errors do not repeat it.
-func readSecret(name string) (string, error) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("read secret: %w", err)
-	}
-	s := strings.TrimSpace(string(b))
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", fmt.Errorf("read secret %q: want one line of text", name)
-	}
-	return s, nil
-}
-
-// readBasicAuth returns what a file with user:password holds. Errors do not repeat it.
-func readBasicAuth(name string) (user, password string, err error) {
-	secret, err := readSecret(name)
-	if err != nil {
-		return "", "", err
-	}
-	user, password, ok := strings.Cut(secret, ":")
-	if !ok {
-		return "", "", fmt.Errorf("read %q: want user:password, have no colon", name)
-	}
-	return user, password, nil
 }
