@@ -19,13 +19,14 @@ import (
 // real one does is tested by make test-grafana. Its answers are those of Grafana 12.4.0.
 type fake struct {
 	*httptest.Server
-	mu      sync.Mutex
-	folders map[string]string // title by uid
-	boards  map[string]*board
-	seen    []string // method and path of each request that changes something
-	header  http.Header
-	before  func(*http.Request) *said // if set, may answer instead
-	after   func(*http.Request) *said // if set, may answer instead of what was done
+	mu       sync.Mutex
+	folders  map[string]string // title by uid
+	boards   map[string]*board
+	noFolder int      // status for a folder that does not exist; 12.4 answers 403 to a service account
+	seen     []string // method and path of each request that changes something
+	header   http.Header
+	before   func(*http.Request) *said // if set, may answer instead
+	after    func(*http.Request) *said // if set, may answer instead of what was done
 }
 
 type board struct {
@@ -44,7 +45,7 @@ type said struct {
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{folders: map[string]string{}, boards: map[string]*board{}}
+	f := &fake{folders: map[string]string{}, boards: map[string]*board{}, noFolder: http.StatusForbidden}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -83,7 +84,7 @@ func (f *fake) answer(r *http.Request) *said {
 	case r.Method == http.MethodGet && where == "/api/folders/":
 		title, ok := f.folders[uid]
 		if !ok {
-			return &said{404, nil, `{"message":"folder not found"}`}
+			return &said{f.noFolder, nil, `{"message":"folder not found"}`}
 		}
 		return say(map[string]any{"uid": uid, "title": title})
 	case r.Method == http.MethodPost && r.URL.Path == "/api/folders":
@@ -95,7 +96,7 @@ func (f *fake) answer(r *http.Request) *said {
 		f.folders[body.UID] = body.Title
 		return say(body)
 	case r.URL.Path == "/api/search":
-		return f.search()
+		return f.search(r.URL.Query().Get("type"))
 	case r.Method == http.MethodPost && r.URL.Path == "/api/dashboards/db":
 		return f.save(r)
 	}
@@ -140,8 +141,14 @@ func (f *fake) save(r *http.Request) *said {
 }
 
 // search finds everything, like a Grafana that does not know folderUIDs.
-func (f *fake) search() *said {
+func (f *fake) search(kind string) *said {
 	hits := []map[string]any{}
+	if kind == "dash-folder" {
+		for uid := range f.folders {
+			hits = append(hits, map[string]any{"uid": uid})
+		}
+		return say(hits)
+	}
 	for uid, b := range f.boards {
 		tags, _ := b.body["tags"].([]any)
 		if slices.Contains(tags, any(grafana.Tag)) {

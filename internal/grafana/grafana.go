@@ -25,6 +25,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,6 +67,14 @@ type Folder struct {
 func (c *Client) folder(ctx context.Context, uid string) (title string, ok bool, err error) {
 	var f struct{ Title string }
 	ok, err = c.get(ctx, "/api/folders/"+url.PathEscape(uid), &f)
+	if errors.Is(err, errForbidden) {
+		// A Grafana that grants rights for each folder says the same of one that does not exist: 12.4 does. But a search
+		// shows every folder that we may read.
+		found, searchErr := c.search(ctx, url.Values{"type": {"dash-folder"}})
+		if searchErr == nil && !slices.ContainsFunc(found, func(h hit) bool { return h.UID == uid }) {
+			return "", false, nil
+		}
+	}
 	return f.Title, ok, err
 }
 
@@ -109,31 +119,37 @@ type answer struct {
 
 // hits returns the uids of the dashboards in a folder that have Tag.
 func (c *Client) hits(ctx context.Context, folder string) ([]string, error) {
-	const limit = 1000
+	// An old Grafana that does not know folderUIDs finds more, which is left out below.
+	found, err := c.search(ctx, url.Values{"type": {"dash-db"}, "tag": {Tag}, "folderUIDs": {folder}})
 	var out []string
-	for page := 1; ; page++ {
-		// An old Grafana that does not know folderUIDs finds more, which is left out below.
-		q := url.Values{"type": {"dash-db"}, "tag": {Tag}, "folderUIDs": {folder}}
-		q.Set("limit", fmt.Sprint(limit))
-		q.Set("page", fmt.Sprint(page))
-		var found []struct {
-			UID       string `json:"uid"`
-			FolderUID string `json:"folderUid"`
+	for _, h := range found {
+		if h.FolderUID == folder {
+			out = append(out, h.UID)
 		}
+	}
+	return out, err
+}
+
+// hit is a folder or a dashboard that a search has found.
+type hit struct {
+	UID       string `json:"uid"`
+	FolderUID string `json:"folderUid"`
+}
+
+// search returns all that is found, page by page.
+func (c *Client) search(ctx context.Context, q url.Values) ([]hit, error) {
+	const limit = 1000
+	q.Set("limit", strconv.Itoa(limit))
+	var out []hit
+	for page := 1; ; page++ {
+		q.Set("page", strconv.Itoa(page))
+		var found []hit
 		ok, err := c.get(ctx, "/api/search?"+q.Encode(), &found)
 		if err == nil && !ok {
 			err = errors.New("there is no search: is this the address of Grafana?")
 		}
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range found {
-			if h.FolderUID == folder {
-				out = append(out, h.UID)
-			}
-		}
-		if len(found) < limit {
-			return out, nil
+		if out = append(out, found...); err != nil || len(found) < limit {
+			return out, err
 		}
 	}
 }
@@ -175,6 +191,8 @@ func (c *Client) get(ctx context.Context, path string, out any) (bool, error) {
 		return false, nil
 	case a.Status == http.StatusNotFound:
 		return false, fmt.Errorf("%w (is this the address of Grafana?)", c.api.Refused(http.MethodGet, path, a))
+	case a.Status == http.StatusForbidden:
+		return false, fmt.Errorf("%w%w", c.api.Refused(http.MethodGet, path, a), errForbidden)
 	case a.Status != http.StatusOK:
 		return false, c.api.Refused(http.MethodGet, path, a)
 	}
@@ -183,6 +201,9 @@ func (c *Client) get(ctx context.Context, path string, out any) (bool, error) {
 	}
 	return true, nil
 }
+
+// errForbidden marks answers with status 403.
+var errForbidden = errors.New("")
 
 // saysMissing reports whether it is Grafana that answers 404, and not something before it.
 func saysMissing(body []byte) bool {

@@ -3,6 +3,7 @@ package grafana_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 
@@ -34,6 +35,8 @@ func TestLaw(t *testing.T) {
 			case "copy":
 				if f.boards[u] != nil && foreign[u] == "" {
 					copied := *f.boards[u]
+					copied.body = maps.Clone(copied.body)
+					copied.body["uid"] = "copy of " + u
 					f.boards["copy of "+u] = &copied
 					foreign["copy of "+u] = content(rt, f, "copy of "+u)
 				}

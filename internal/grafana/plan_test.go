@@ -17,6 +17,9 @@ import (
 func TestLifeOfADashboard(t *testing.T) {
 	f := newFake(t)
 	c := f.client(t, grafana.Options{Token: "t"})
+	f.noFolder = http.StatusNotFound // as older ones answer
+	wantPlan(t, plan(t, c, boards("one", "a", "b"), grafana.PlanOptions{}), "create dashboards/a", "create dashboards/b", "create folders/slos")
+	f.noFolder = http.StatusForbidden
 	wantPlan(t, plan(t, c, boards("one", "a", "b"), grafana.PlanOptions{}), "create dashboards/a", "create dashboards/b", "create folders/slos")
 	if got := f.changes(); len(got) > 0 {
 		t.Errorf("a plan sent %q", got)
@@ -270,6 +273,7 @@ func TestWords(t *testing.T) {
 		}
 	}
 	words(said{status: 401, body: `{"message":"Invalid API key s3cret"}`}, `look for folder "slos": GET `+f.URL+`/api/folders/slos: 401 Unauthorized: {"message":"Invalid API key ***"}`)
+	words(said{status: 403, body: `{"message":"folders:read"}`}, "403 Forbidden")
 	words(said{status: 404, body: "404 page not found"}, "is this the address of Grafana?")
 	words(said{status: 200, body: "<html>log in</html>"}, "is this the address of Grafana?")
 	words(said{status: 302, header: map[string]string{"Location": "http://127.0.0.1:1/login"}}, "302 Found")
