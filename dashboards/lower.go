@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/grafana/grafana-foundation-sdk/go/bargauge"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
@@ -371,9 +372,23 @@ func columnOverrides(p panel) []dashboard.DashboardFieldConfigSourceOverrides {
 	return out
 }
 
+// columnWidth is the width of a column of values, in pixels: room for its title. What is left is for the names, which
+// are longer.
+func columnWidth(c column) int {
+	width := 8*utf8.RuneCountInString(c.title) + 32
+	if c.gauge {
+		return max(width, 150)
+	}
+	return max(width, 90)
+}
+
 func columnProperties(c column) []dashboard.DynamicConfigValue {
 	var out []dashboard.DynamicConfigValue
 	add := func(id string, value any) { out = append(out, dashboard.DynamicConfigValue{Id: id, Value: value}) }
+	add("noValue", "–") // else every empty cell says what an empty panel means
+	if len(c.of) == 1 {
+		add("custom.width", columnWidth(c))
+	}
 	if c.unit != "" {
 		add("unit", c.unit)
 	}
