@@ -20,7 +20,7 @@ type Difference struct {
 
 // DiffJSON returns the places in which two JSON documents differ, in order of their paths' elements; none if they are
 // equal but for white space, the order of keys, and the notation of numbers. Elements of a list are told apart by their
-// id, uid, name, refId or title, where that is possible, so that one more panel is one difference; if only their order
+// id, uid, name, refId, title or matcher, where that is possible, so that one more panel is one difference; if only their order
 // differs, the difference is of the list, which then shows these keys. ok is false if one of the documents is not JSON.
 func DiffJSON(before, after []byte) (diff []Difference, ok bool) {
 	var a, b any
@@ -80,7 +80,7 @@ func compareObjects(path string, a, b map[string]any) []Difference {
 
 // compareLists compares elements of the same key, or of the same index.
 func compareLists(path string, a, b []any) []Difference {
-	for _, key := range []string{"id", "uid", "name", "refId", "title"} {
+	for _, key := range []string{"id", "uid", "name", "refId", "title", "matcher"} {
 		x, okA := keyed(key, a)
 		y, okB := keyed(key, b)
 		if !okA || !okB {
@@ -124,6 +124,8 @@ func keyed(key string, list []any) (keyedList, bool) {
 			name = key + "=" + v
 		case float64:
 			name = key + "=" + jsonLine(v)
+		case map[string]any: // of an override of fields
+			name = key + "=" + jsonLine(v["options"])
 		}
 		if _, twice := out.of[name]; name == "" || twice {
 			return out, false

@@ -31,6 +31,9 @@ func TestDiffJSON(t *testing.T) {
 		Difference{"panels[id=2].t", `"b"`, `"c"`}, Difference{"panels[id=3]", "", `{"id":3}`})
 	f(`[{"name": "x"}, {"name": "y"}]`, `[{"name": "y"}, {"name": "x"}]`,
 		Difference{".", `["name=x","name=y"]`, `["name=y","name=x"]`})
+	f(`[{"matcher": {"id": "byName", "options": "A"}, "p": 1}]`,
+		`[{"matcher": {"id": "byName", "options": "B"}}, {"matcher": {"id": "byName", "options": "A"}, "p": 2}]`,
+		Difference{`[matcher="A"].p`, "1", "2"}, Difference{`[matcher="B"]`, "", `{"matcher":{"id":"byName","options":"B"}}`})
 	// Two of one key are told apart by their places.
 	f(`[{"id": 1}, {"id": 1}]`, `[{"id": 1}]`, Difference{"[1]", `{"id":1}`, ""})
 	if _, ok := DiffJSON([]byte("{}"), []byte("not JSON")); ok {
