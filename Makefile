@@ -74,7 +74,7 @@ check-arch: ## Imports, sizes and budgets are as internal/arch says
 
 .PHONY: check-rules
 check-rules: build bin/promtool bin/vmalert ## promtool and vmalert accept what build writes for every example
-	$(GO) vet -tags real ./internal/realtest
+	$(GO) vet -tags real,grafana ./internal/realtest
 	$(GO) test -tags real -count=1 -run '^TestFiles$$' ./internal/realtest
 	for example in quickstart web-service platform-team; do \
 		rm -rf bin/built; bin/plimsoll build --tests -o bin/built "examples/$$example"; \
@@ -97,6 +97,13 @@ check-bench: modules ## Every benchmark runs, once
 test-real: build tools-real ## Run the tests against real servers, for a quarter of an hour: not part of make test
 	$(GO) test -tags real -count=1 -v -parallel 4 -timeout 60m ./internal/realtest/...
 	$(GO) test -tags real -count=1 -v -run '^(TestKill|TestFlood)' ./collector ./internal/server ./internal/ingest
+
+# A Grafana cannot be built from modules, so it is yours: GRAFANA_HOME is the directory with its bin/grafana and conf.
+.PHONY: test-grafana
+test-grafana: build ## Run the tests against the real Grafana in GRAFANA_HOME: not part of make test
+	@if [ ! -x "$(GRAFANA_HOME)/bin/grafana" ]; then \
+		echo "want GRAFANA_HOME=DIR with a Grafana, have no bin/grafana in \"$(GRAFANA_HOME)\""; exit 1; fi
+	GRAFANA_HOME="$(abspath $(GRAFANA_HOME))" $(GO) test -tags grafana -count=1 -v -run '^TestGrafana' -timeout 30m ./internal/realtest
 
 .PHONY: bench
 bench: modules ## Run every benchmark COUNT times (default 1)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plimsoll-slo/plimsoll/dashboards"
 	pages "github.com/plimsoll-slo/plimsoll/docs/diag"
 	"github.com/plimsoll-slo/plimsoll/internal/amconfig"
 	"github.com/plimsoll-slo/plimsoll/internal/closed"
@@ -159,10 +160,14 @@ func elsewhere() map[diag.Code]trouble {
 		diag.LabelUnknown:       closedWorld,
 		diag.ReceiverMissing:    receiverMissing,
 		diag.AlertmanagerLayout: alertmanagerLayout,
-		diag.YAMLEncoding:       bytesOf("# K\xe4se\nkind: SLO\n"),
-		diag.YAMLLineBreak:      bytesOf("kind: SLO\rspec:\r"),
-		diag.YAMLByteOrderMark:  bytesOf("\ufeff# checkout\n"),
-		diag.YAMLTooLarge:       bytesOf(strings.Repeat("# 0123456789\n", 250_000)),
+		diag.ObjectSize: func(*testing.T, diag.Sources, string) diag.List {
+			e := dashboards.TooLargeError{Name: "configmaps/plimsoll-oncall.yaml", Bytes: 1_300_000}
+			return diag.List{e.Finding()}
+		},
+		diag.YAMLEncoding:      bytesOf("# K\xe4se\nkind: SLO\n"),
+		diag.YAMLLineBreak:     bytesOf("kind: SLO\rspec:\r"),
+		diag.YAMLByteOrderMark: bytesOf("\ufeff# checkout\n"),
+		diag.YAMLTooLarge:      bytesOf(strings.Repeat("# 0123456789\n", 250_000)),
 		diag.FormatUnsafe: func(_ *testing.T, src diag.Sources, example string) diag.List {
 			src[exampleFile] = []byte(example)
 			_, l := yamlsrc.Format(exampleFile, src[exampleFile])

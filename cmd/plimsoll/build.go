@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-slo/plimsoll/dashboards"
+	"github.com/plimsoll-slo/plimsoll/internal/diag"
 	"github.com/plimsoll-slo/plimsoll/internal/output"
 	"github.com/plimsoll-slo/plimsoll/rules"
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -23,16 +24,18 @@ type buildFlags struct {
 	tests               bool
 	alertmanager        bool
 	apart               []string
+	boards              boardFlags
 }
 
 func (f *buildFlags) add(c *cobra.Command) {
-	c.Flags().StringVarP(&f.dir, "output", "o", "", "directory of the generated files (required)")
+	c.Flags().StringVarP(&f.dir, "output", "o", "", "directory of the generated files")
 	c.Flags().StringVar(&f.target, "target", "", "form of the rules: "+strings.Join(targets(), ", ")+" (default: what the data source is)")
 	c.Flags().BoolVar(&f.tests, "tests", false, "write promtool unit tests of the rules as well")
 	c.Flags().BoolVar(&f.alertmanager, "alertmanager", false, "write the parts of an Alertmanager configuration as well")
 	apartFlag(c, &f.apart)
-	c.Flags().BoolVar(&f.force, "force", false, "overwrite files that plimsoll did not write")
-	cobra.CheckErr(c.MarkFlagRequired("output"))
+	f.boards.addForm(c)
+	f.boards.add(c)
+	c.Flags().BoolVar(&f.force, "force", false, "overwrite what was edited since plimsoll wrote it, and files that it did not write")
 }
 
 func (a *app) buildCommand() *cobra.Command {
@@ -45,7 +48,9 @@ func (a *app) buildCommand() *cobra.Command {
   rules/*.yaml        recording and alert rules
   rules/tests/*.yaml  with --tests: unit tests for promtool test rules
   alertmanager/       with --alertmanager: routes, inhibitions, mute time intervals, templates
-  grafana/             dashboards and their provisioning file
+  grafana/            dashboards and their provisioning file; or, with --dashboards,
+                      resources of Grafana's own API, custom resources of
+                      grafana-operator, or ConfigMaps for the sidecar
   set.json            the compiled set, every default filled in
 
 Files are replaced as a whole and at once, or, when anything fails, not at all.
@@ -66,19 +71,30 @@ for the same specs.`,
 		},
 	}
 	f.add(c)
+	cobra.CheckErr(c.MarkFlagRequired("output"))
 	a.specFlags(c)
 	return c
 }
 
 func (a *app) planCommand() *cobra.Command {
 	var f buildFlags
+	var g grafanaFlags
 	c := &cobra.Command{
-		Use:   "plan -o DIR [PATH...]",
-		Short: "Show what build would change",
+		Use:   "plan {-o DIR | --grafana URL} [PATH...]",
+		Short: "Show what build or apply would change",
 		Long: `Plan compiles the specs and shows, as a diff, what build would write, without
-writing anything. With --exit-code it ends with 3 when there is a change.`,
-		Example: "  plimsoll plan -o generated --exit-code slos/",
-		RunE: func(_ *cobra.Command, args []string) error {
+writing anything. With --grafana it shows what apply would change in a Grafana; changes
+of a dashboard are shown by the paths of their values. With --exit-code it ends with 3
+when there is a change.`,
+		Example: "  plimsoll plan -o generated --exit-code slos/\n  plimsoll plan --grafana https://grafana.example.com --token-file token slos/",
+		RunE: func(c *cobra.Command, args []string) error {
+			if g.url != "" {
+				p, err := a.planGrafana(c.Context(), args, g, f.boards, f.force)
+				if err != nil {
+					return err
+				}
+				return a.showPlan(&p.Plan, f)
+			}
 			p, err := a.plan(args, f)
 			if err != nil {
 				return err
@@ -88,7 +104,12 @@ writing anything. With --exit-code it ends with 3 when there is a change.`,
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.format, "format", "text", "format: text or json")
-	c.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 3 when build would change something")
+	c.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 3 when something would change")
+	g.add(c)
+	c.MarkFlagsOneRequired("output", "grafana")
+	for _, name := range []string{"output", "target", "tests", "alertmanager", "apart", "dashboards", "schema"} {
+		c.MarkFlagsMutuallyExclusive("grafana", name)
+	}
 	a.specFlags(c)
 	return c
 }
@@ -109,6 +130,11 @@ func (a *app) showPlan(p *output.Plan, f buildFlags) error {
 		return world(err)
 	}
 	if len(p.Conflicts) > 0 {
+		if f.format == "text" {
+			if err := p.WriteConflicts(a.stderr); err != nil {
+				return world(err)
+			}
+		}
 		return world(&output.ConflictError{Conflicts: p.Conflicts})
 	}
 	if f.exitCode && p.Changed() {
@@ -125,11 +151,18 @@ func (a *app) plan(args []string, f buildFlags) (*output.Plan, error) {
 	if f.target != "" && !slices.Contains(targets(), f.target) {
 		return nil, fmt.Errorf("want --target %s, have %q", strings.Join(targets(), ", "), f.target)
 	}
+	if err := f.boards.options().Check(); err != nil {
+		return nil, err
+	}
 	set, err := a.mustLoad(args)
 	if err != nil {
 		return nil, err
 	}
-	files, err := artifacts(set, rules.Target(f.target))
+	files, err := artifacts(set, rules.Target(f.target), f.boards.options())
+	var large *dashboards.TooLargeError
+	if errors.As(err, &large) {
+		return nil, a.findings(diag.List{large.Finding()}, nil)
+	}
 	if err != nil {
 		return nil, world(err)
 	}
@@ -169,7 +202,7 @@ func addTests(files map[string][]byte, set *slo.Set, target rules.Target) error 
 }
 
 // artifacts returns every generated file of a set by its path.
-func artifacts(set *slo.Set, target rules.Target) (map[string][]byte, error) {
+func artifacts(set *slo.Set, target rules.Target, boards dashboards.Options) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	rf, err := rules.Files(set, rules.Options{Target: target})
 	if err != nil {
@@ -178,7 +211,7 @@ func artifacts(set *slo.Set, target rules.Target) (map[string][]byte, error) {
 	for _, f := range rf {
 		out[path.Join("rules", f.Name)] = f.Content
 	}
-	df, err := dashboards.Generate(set, dashboards.Options{})
+	df, err := dashboards.Generate(set, boards)
 	if err != nil {
 		return nil, fmt.Errorf("generate dashboards: %w", err)
 	}

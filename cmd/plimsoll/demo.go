@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/plimsoll-slo/plimsoll/dashboards"
 	"github.com/plimsoll-slo/plimsoll/internal/demo"
 	"github.com/plimsoll-slo/plimsoll/internal/engine"
 	"github.com/plimsoll-slo/plimsoll/internal/output"
@@ -76,7 +77,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	if err := demo.Table(a.stdout, results); err != nil {
 		return world(err)
 	}
-	generated, err := artifacts(set, "")
+	generated, err := artifacts(set, "", dashboards.Options{})
 	if err != nil {
 		return world(err)
 	}

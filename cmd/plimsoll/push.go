@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -18,8 +17,7 @@ import (
 // pushFlags are the flags of push rules.
 type pushFlags struct {
 	ruler, api, tenant, namespace, dataSource string
-	tokenFile, basicAuthFile                  string
-	tls                                       ruler.Files
+	access                                    accessFlags
 	plan, force                               bool
 	show                                      buildFlags // format and exitCode
 }
@@ -56,17 +54,12 @@ When it refuses a group, what was sent before stays; push again to carry on.`,
 	fs.StringVar(&f.tenant, "tenant", "", "tenant, sent as X-Scope-OrgID (default: that of the data source)")
 	fs.StringVar(&f.namespace, "namespace", "plimsoll", "namespace to own")
 	fs.StringVar(&f.dataSource, "data-source", "", "push the SLOs of this data source only")
-	fs.StringVar(&f.tokenFile, "token-file", "", "file with a bearer token")
-	fs.StringVar(&f.basicAuthFile, "basic-auth-file", "", "file with user:password")
-	fs.StringVar(&f.tls.CA, "ca-file", "", "PEM file with the authorities to trust")
-	fs.StringVar(&f.tls.Cert, "cert-file", "", "PEM file with our certificate")
-	fs.StringVar(&f.tls.Key, "key-file", "", "PEM file with the key of our certificate")
 	fs.BoolVar(&f.force, "force", false, "replace groups that plimsoll did not write and that have the names of ours")
 	fs.BoolVar(&f.plan, "plan", false, "show what would change, and send nothing")
 	fs.StringVar(&f.show.format, "format", "text", "format of --plan: text or json")
 	fs.BoolVar(&f.show.exitCode, "exit-code", false, "with --plan: exit with 3 when something would change")
 	cobra.CheckErr(c.MarkFlagRequired("ruler"))
-	c.MarkFlagsMutuallyExclusive("token-file", "basic-auth-file")
+	f.access.add(c)
 	a.specFlags(c)
 	return c
 }
@@ -138,37 +131,10 @@ func (f pushFlags) client(set *slo.Set, groups []rules.Group) (*ruler.Client, er
 			o.Tenant = s.Tenant
 		}
 	}
-	var err error
-	if f.tokenFile != "" {
-		if o.Token, err = readSecret(f.tokenFile); err != nil {
-			return nil, world(err)
-		}
-	}
-	if f.basicAuthFile != "" {
-		secret, err := readSecret(f.basicAuthFile)
-		if err != nil {
-			return nil, world(err)
-		}
-		var ok bool
-		if o.User, o.Password, ok = strings.Cut(secret, ":"); !ok {
-			return nil, world(fmt.Errorf("read %q: want user:password, have no colon", f.basicAuthFile))
-		}
-	}
-	if o.HTTP, err = ruler.HTTP(f.tls); err != nil {
+	access, err := f.access.options()
+	if err != nil {
 		return nil, world(err)
 	}
+	o.Token, o.User, o.Password, o.HTTP = access.Token, access.User, access.Password, access.HTTP
 	return ruler.New(f.ruler, o)
-}
-
-// readSecret returns the only line of a file. Errors do not repeat it.
-func readSecret(name string) (string, error) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("read secret: %w", err)
-	}
-	s := strings.TrimSpace(string(b))
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", fmt.Errorf("read secret %q: want one line of text", name)
-	}
-	return s, nil
 }

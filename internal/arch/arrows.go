@@ -22,6 +22,7 @@ var arrows = []arrow{
 	{"internal/arch", nil},
 	{"internal/diag", nil},
 	{"internal/output", nil},
+	{"internal/remote", nil},
 	{"internal/history", nil},
 	{"internal/promapi", nil}, // asks servers, for programs only
 	{"internal/telemetry", nil},
@@ -82,7 +83,8 @@ var arrows = []arrow{
 	{"internal/backtest", []string{
 		"internal/engine", "internal/store", "internal/promql", "internal/report", "rules", "slo", "burnrate",
 	}},
-	{"internal/ruler", []string{"internal/output", "internal/promql", "internal/yamlsrc", "internal/diag", "rules", "slo"}},
+	{"internal/ruler", []string{"internal/output", "internal/remote", "internal/promql", "internal/yamlsrc", "internal/diag", "rules", "slo"}},
+	{"internal/grafana", []string{"internal/output", "internal/remote"}},
 	{"internal/kube", []string{"internal/output", "rules", "dashboards", "slo"}},
 	{"internal/ingest", []string{"internal/store"}},
 	{"internal/notify", []string{"internal/engine", "internal/store"}},

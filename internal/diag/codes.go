@@ -96,6 +96,11 @@ const (
 	AlertmanagerLayout Code = "alertmanager-layout"
 )
 
+// Codes about what is generated.
+const (
+	ObjectSize Code = "object-size"
+)
+
 // titles says in a few words what each code is about.
 func titles() map[Code]string {
 	return map[Code]string{
@@ -166,6 +171,7 @@ func titles() map[Code]string {
 		NoOwner:             "nobody would be notified",
 		ReceiverMissing:     "Alertmanager has no such receiver",
 		AlertmanagerLayout:  "a configuration cannot be edited in place",
+		ObjectSize:          "Kubernetes does not take an object of this size",
 	}
 }
 

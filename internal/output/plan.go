@@ -70,6 +70,7 @@ type Change struct {
 	Reason string // why, for Remove and Keep; else empty
 	Old    []byte
 	New    []byte
+	JSON   bool // Diff shows an update by the paths of its values: these are not files to patch
 
 	mode fs.FileMode // permissions of the file that is there now; 0 if there is none
 }
@@ -79,6 +80,7 @@ type Conflict struct {
 	Path   string
 	Reason string
 	Hint   string
+	Diff   string // for JSON, what it would change, by the paths of its values; else empty
 }
 
 // Plan is the difference between a directory and the files that it should hold.
@@ -139,7 +141,7 @@ func (p *Plan) compare(t tree, files map[string][]byte, opts Options) error {
 		return err
 	}
 	if m.obstacle != "" {
-		p.Conflicts = append(p.Conflicts, Conflict{ManifestName, m.obstacle, "move it away"})
+		p.Conflicts = append(p.Conflicts, Conflict{Path: ManifestName, Reason: m.obstacle, Hint: "move it away"})
 	}
 	p.was, p.wasText = parseManifest(m.data), m.data
 
@@ -171,7 +173,7 @@ func (p *Plan) planned(t tree, name string, want []byte, opts Options) error {
 	c := Change{Path: name, Old: have.data, New: want, mode: have.mode}
 	switch {
 	case have.obstacle != "":
-		p.Conflicts = append(p.Conflicts, Conflict{name, have.obstacle, "move it away"})
+		p.Conflicts = append(p.Conflicts, Conflict{Path: name, Reason: have.obstacle, Hint: "move it away"})
 		return nil
 	case !have.exists:
 		c.Action = Create
@@ -184,7 +186,11 @@ func (p *Plan) planned(t tree, name string, want []byte, opts Options) error {
 		if len(p.was[name]) > 0 {
 			reason = "was edited since plimsoll wrote it"
 		}
-		p.Conflicts = append(p.Conflicts, Conflict{name, reason, "--force overwrites it"})
+		x := Conflict{Path: name, Reason: reason, Hint: "--force overwrites it"}
+		if path.Ext(name) == ".json" {
+			x.Diff = differences(name, have.data, want)
+		}
+		p.Conflicts = append(p.Conflicts, x)
 		return nil
 	}
 	p.Changes = append(p.Changes, c)

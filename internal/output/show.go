@@ -22,7 +22,18 @@ func (p *Plan) WriteDiff(w io.Writer) error {
 	return nil
 }
 
-// Diff returns the change as a unified diff with three lines of context; nil if no bytes change.
+// WriteConflicts writes, for each conflict over JSON, what overwriting it would change. It is no patch.
+func (p *Plan) WriteConflicts(w io.Writer) error {
+	for _, c := range p.Conflicts {
+		if _, err := io.WriteString(w, c.Diff); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Diff returns the change as a unified diff with three lines of context; nil if no bytes change. An update of JSON is
+// shown by the paths of its values.
 func (c Change) Diff() []byte {
 	oldName, newName := c.Path, c.Path
 	switch c.Action {
@@ -34,6 +45,9 @@ func (c Change) Diff() []byte {
 			return nil
 		}
 	case Update:
+		if c.JSON {
+			return []byte(differences(c.Path, c.Old, c.New))
+		}
 	case Unchanged, Keep:
 		return nil
 	}
@@ -94,6 +108,7 @@ type jsonConflict struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
 	Hint   string `json:"hint"`
+	Diff   string `json:"diff,omitempty"`
 }
 
 // WriteJSON writes the plan as one indented JSON object with the keys
@@ -103,7 +118,7 @@ type jsonConflict struct {
 //	changed    whether an apply would create, update or remove a file
 //	changes    every file, sorted by path: path, action (create, update, remove, unchanged, keep), reason
 //	           (remove and keep), before and after (bytes, sha256; absent where there is no file), diff
-//	conflicts  what makes apply refuse, sorted by path: path, reason, hint
+//	conflicts  what makes apply refuse, sorted by path: path, reason, hint, diff (of JSON)
 //
 // Both lists are present even if empty. Later versions may add keys.
 func (p *Plan) WriteJSON(w io.Writer) error {

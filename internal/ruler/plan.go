@@ -45,7 +45,7 @@ func (c *Client) Plan(ctx context.Context, namespace string, groups []rules.Grou
 	if err != nil {
 		return nil, fmt.Errorf("list the groups of namespace %q: %w", namespace, err)
 	}
-	p := &Plan{client: c, namespace: namespace, Plan: output.Plan{Dir: c.base + "/" + namespace}}
+	p := &Plan{client: c, namespace: namespace, Plan: output.Plan{Dir: c.api.Base() + c.prefix + "/" + namespace}}
 	old := map[string]group{}
 	for _, g := range have {
 		old[g.name()] = g

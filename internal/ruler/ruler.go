@@ -14,12 +14,13 @@ package ruler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/internal/remote"
 )
 
 // Prefixes of the config API.
@@ -43,9 +44,8 @@ type Options struct {
 
 // Client talks to the config API of one ruler. It is safe for concurrent use.
 type Client struct {
-	base string // without a slash at its end, with the prefix
-	o    Options
-	http *http.Client
+	api    *remote.Client
+	prefix string // of every path: a slash and more, without one at its end
 }
 
 // New returns a client of the ruler at base, for instance https://mimir.example.com. It sends nothing yet.
@@ -53,15 +53,7 @@ type Client struct {
 // Error: base is no URL with http or https and a host, or holds a password, a query or a fragment; or the tenant cannot
 // be sent in a header.
 func New(base string, o Options) (*Client, error) {
-	u, err := url.Parse(base)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("want the URL of a ruler such as https://mimir.example.com") // base may hold secrets
-	case u.User != nil:
-		return nil, fmt.Errorf("want the URL of the ruler without user and password, have some for %s", u.Host)
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("want the URL of the ruler without query and fragment, have one for %s", u.Host)
-	case strings.ContainsFunc(o.Tenant, func(r rune) bool { return r <= ' ' || r > '~' }):
+	if strings.ContainsFunc(o.Tenant, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, fmt.Errorf("want a tenant of visible characters, have %q", o.Tenant)
 	}
 	if o.Prefix == "" {
@@ -70,53 +62,37 @@ func New(base string, o Options) (*Client, error) {
 	if !strings.HasPrefix(o.Prefix, "/") {
 		return nil, fmt.Errorf("want a path that starts with a slash, have %q", o.Prefix)
 	}
-	if o.Attempts == 0 {
-		o.Attempts = 5
+	ro := remote.Options{
+		Token: o.Token, User: o.User, Password: o.Password, HTTP: o.HTTP, Attempts: o.Attempts, Wait: o.Wait,
+		Content: "application/yaml",
 	}
-	if o.Wait == nil {
-		o.Wait = sleep
+	if o.Tenant != "" {
+		ro.Header = map[string]string{"X-Scope-OrgID": o.Tenant}
 	}
-	client := http.Client{Timeout: time.Minute}
-	if o.HTTP != nil {
-		client = *o.HTTP
-	}
-	// A redirect would take the rules and the credentials to a place that nobody named.
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: strings.TrimRight(u.String(), "/") + "/" + strings.Trim(o.Prefix, "/"), o: o, http: &client}, nil
-}
-
-// sleep waits for d.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	api, err := remote.New(remote.Server{Name: "ruler", Example: "https://mimir.example.com"}, base, ro)
+	return &Client{api: api, prefix: "/" + strings.Trim(o.Prefix, "/")}, err
 }
 
 // groups returns the groups of a namespace; none if there is no such namespace.
 func (c *Client) groups(ctx context.Context, namespace string) ([]group, error) {
-	path := "/" + url.PathEscape(namespace)
-	a, err := c.do(ctx, http.MethodGet, path, nil)
+	path := c.prefix + "/" + url.PathEscape(namespace)
+	a, err := c.api.Do(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case a.status == http.StatusOK:
-		out, err := read(a.body, namespace)
+	case a.Status == http.StatusOK:
+		out, err := read(a.Body, namespace)
 		if err != nil {
-			return nil, fmt.Errorf("read the answer of %s: %w", c.base+path, err)
+			return nil, fmt.Errorf("read the answer of %s: %w", c.api.Base()+path, err)
 		}
 		return out, nil
-	case a.status == http.StatusNotFound && saysEmpty(a.body):
+	case a.Status == http.StatusNotFound && saysEmpty(a.Body):
 		return nil, nil
-	case a.status == http.StatusNotFound:
-		return nil, fmt.Errorf("%w (is this the config API of a ruler, and is it enabled?)", c.refused(http.MethodGet, path, a))
+	case a.Status == http.StatusNotFound:
+		return nil, fmt.Errorf("%w (is this the config API of a ruler, and is it enabled?)", c.api.Refused(http.MethodGet, path, a))
 	}
-	return nil, c.refused(http.MethodGet, path, a)
+	return nil, c.api.Refused(http.MethodGet, path, a)
 }
 
 // saysEmpty reports whether a ruler answers 404 because it has no such groups, and not because there is no ruler.
@@ -127,20 +103,20 @@ func saysEmpty(body []byte) bool {
 
 // set creates or replaces a group.
 func (c *Client) set(ctx context.Context, namespace string, g group) error {
-	path := "/" + url.PathEscape(namespace)
-	a, err := c.do(ctx, http.MethodPost, path, g.body())
-	if err == nil && a.status/100 != 2 {
-		err = c.refused(http.MethodPost, path, a)
+	path := c.prefix + "/" + url.PathEscape(namespace)
+	a, err := c.api.Do(ctx, http.MethodPost, path, g.body())
+	if err == nil && a.Status/100 != 2 {
+		err = c.api.Refused(http.MethodPost, path, a)
 	}
 	return err
 }
 
 // remove deletes a group. One that is gone already is fine.
 func (c *Client) remove(ctx context.Context, namespace, name string) error {
-	path := "/" + url.PathEscape(namespace) + "/" + url.PathEscape(name)
-	a, err := c.do(ctx, http.MethodDelete, path, nil)
-	if err == nil && a.status/100 != 2 && a.status != http.StatusNotFound {
-		err = c.refused(http.MethodDelete, path, a)
+	path := c.prefix + "/" + url.PathEscape(namespace) + "/" + url.PathEscape(name)
+	a, err := c.api.Do(ctx, http.MethodDelete, path, nil)
+	if err == nil && a.Status/100 != 2 && a.Status != http.StatusNotFound {
+		err = c.api.Refused(http.MethodDelete, path, a)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/internal/remote"
 	"github.com/plimsoll-slo/plimsoll/internal/ruler"
 )
 
@@ -191,8 +192,8 @@ func TestTLS(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	ask := func(f ruler.Files) error {
-		client, err := ruler.HTTP(f)
+	ask := func(f remote.Files) error {
+		client, err := remote.HTTP(f)
 		if err != nil {
 			return err
 		}
@@ -214,10 +215,10 @@ func TestTLS(t *testing.T) {
 		return path
 	}
 	ca := write("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
-	if err := ask(ruler.Files{CA: ca}); err != nil {
+	if err := ask(remote.Files{CA: ca}); err != nil {
 		t.Error(err)
 	}
-	for want, f := range map[string]ruler.Files{
+	for want, f := range map[string]remote.Files{
 		"certificate":                 {},
 		"no PEM certificate":          {CA: write("bad.pem", []byte("hello"))},
 		"no such file":                {CA: filepath.Join(dir, "none")},

@@ -1,4 +1,4 @@
-package ruler
+package remote
 
 import (
 	"crypto/tls"

@@ -1,4 +1,4 @@
-package ruler
+package remote
 
 import (
 	"bytes"
@@ -18,24 +18,27 @@ import (
 
 // Limits of answers and of waiting.
 const (
-	maxBody  = 64 << 20 // of a list of groups, in bytes
+	maxBody  = 64 << 20 // of an answer, in bytes
 	maxQuote = 512      // of the server's words in an error, in bytes
 	minWait  = 500 * time.Millisecond
 	maxWait  = 30 * time.Second
 )
 
-// answer is what a server said.
-type answer struct {
-	status int
-	body   []byte
-	after  time.Duration // to wait before the next attempt, if the server says so
+// Answer is what a server said.
+type Answer struct {
+	Status int
+	Body   []byte
+	Tries  int // how often the request was sent; what an earlier try did may have been lost on its way back
+
+	after time.Duration // to wait before the next attempt, if the server says so
 }
 
-// do sends a request, and sends it again while the server cannot be reached, is busy (429) or broken (5xx). It returns
-// the last answer, whatever its status, or an error if there is none.
-func (c *Client) do(ctx context.Context, method, path string, body []byte) (answer, error) {
+// Do sends a request to path, which starts with a slash, and sends it again while the server cannot be reached, is busy
+// (429) or broken (5xx). It returns the last answer, whatever its status, or an error if there is none.
+func (c *Client) Do(ctx context.Context, method, path string, body []byte) (Answer, error) {
 	for attempt := 1; ; attempt++ {
 		a, err := c.once(ctx, method, path, body)
+		a.Tries = attempt
 		if !passing(ctx, a, err) || attempt >= c.o.Attempts {
 			if err != nil {
 				err = fmt.Errorf("%s %s: %w", method, c.base+path, c.plain(err))
@@ -50,7 +53,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (answ
 }
 
 // passing reports whether trouble may pass by itself.
-func passing(ctx context.Context, a answer, err error) bool {
+func passing(ctx context.Context, a Answer, err error) bool {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case ctx.Err() != nil || errors.Is(err, errTooLong) || errors.As(err, &certificate):
@@ -58,20 +61,20 @@ func passing(ctx context.Context, a answer, err error) bool {
 	case err != nil:
 		return true
 	}
-	return a.status == http.StatusTooManyRequests || a.status/100 == 5 && a.status != http.StatusNotImplemented
+	return a.Status == http.StatusTooManyRequests || a.Status/100 == 5 && a.Status != http.StatusNotImplemented
 }
 
 // once sends a request.
-func (c *Client) once(ctx context.Context, method, path string, body []byte) (answer, error) {
+func (c *Client) once(ctx context.Context, method, path string, body []byte) (Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/yaml")
+		req.Header.Set("Content-Type", c.o.Content)
 	}
-	if c.o.Tenant != "" {
-		req.Header.Set("X-Scope-OrgID", c.o.Tenant)
+	for name, value := range c.o.Header {
+		req.Header.Set(name, value)
 	}
 	switch {
 	case c.o.Token != "":
@@ -81,15 +84,15 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte) (an
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	defer res.Body.Close()
-	a := answer{status: res.StatusCode}
+	a := Answer{Status: res.StatusCode}
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		a.after = time.Duration(min(seconds, 3600)) * time.Second
 	}
-	a.body, err = io.ReadAll(io.LimitReader(res.Body, maxBody+1))
-	if err == nil && len(a.body) > maxBody {
+	a.Body, err = io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err == nil && len(a.Body) > maxBody {
 		err = errTooLong
 	}
 	return a, err
@@ -105,10 +108,10 @@ func (c *Client) plain(err error) error {
 	return err
 }
 
-// refused returns the error for an answer that is not the one wanted, with the words of the server.
-func (c *Client) refused(method, path string, a answer) error {
-	err := fmt.Errorf("%s %s: %d %s", method, c.base+path, a.status, http.StatusText(a.status))
-	if words := c.quote(a.body); words != "" {
+// Refused returns the error for an answer that is not the one wanted, with the words of the server.
+func (c *Client) Refused(method, path string, a Answer) error {
+	err := fmt.Errorf("%s %s: %d %s", method, c.base+path, a.Status, http.StatusText(a.Status))
+	if words := c.quote(a.Body); words != "" {
 		err = fmt.Errorf("%w: %s", err, words)
 	}
 	return err
