@@ -49,7 +49,7 @@ var libraries = []library{
 		"exporters/...", "internal/engine", "internal/store/...", "internal/ingest", "internal/notify", "internal/web", "internal/server",
 		"cmd/plimsoll",
 	}},
-	{"github.com/prometheus/client_model", []string{"exporters/..."}},
+	{"github.com/prometheus/client_model", []string{"exporters/...", "internal/ingest"}},
 
 	{"go.opentelemetry.io/collector", []string{"collector/...", "bench/ingest"}},
 	{"github.com/open-telemetry/opentelemetry-collector-contrib", []string{"collector", "collector/gateway"}},

@@ -80,6 +80,7 @@ type Engine struct {
 	last   time.Time // of the newest evaluation
 	mapped time.Time // of the last store.MapChunks
 
+	evals int64     // of single rules
 	redo  time.Time // the tick that Rewind named
 	again bool      // the present tick is that one
 
@@ -151,6 +152,7 @@ func (e *Engine) EvalAt(ctx context.Context, ts time.Time) ([]Event, error) {
 		}
 		e.current = g
 		errs = append(errs, g.eval(ctx, ts)...)
+		e.evals += int64(len(g.Rules()))
 		e.current = nil
 		events = append(events, e.pages.take()...)
 	}

@@ -84,17 +84,23 @@ func New(st Store, now func() time.Time, l Limits, logger *slog.Logger, reg prom
 	quiet := slog.New(slog.DiscardHandler)
 	r.write = remote.NewWriteHandler(quiet, reg, &guarded{r: r, v1: st.Appendable()},
 		remoteapi.MessageTypes{remoteapi.WriteV1MessageType, remoteapi.WriteV2MessageType}, false, false, false)
-	otlp := config.DefaultOTLPConfig
+	translation := config.DefaultOTLPConfig
 	r.otlp = remote.NewOTLPWriteHandler(logger, reg, &guarded{r: r, v2: st.AppendableV2()},
-		func() config.Config { return config.Config{OTLPConfig: otlp} }, remote.OTLPOptions{LookbackDelta: 5 * time.Minute})
+		func() config.Config { return config.Config{OTLPConfig: translation} }, remote.OTLPOptions{LookbackDelta: 5 * time.Minute})
 	return r
 }
 
 // RemoteWrite returns the handler of remote write 1.0 and 2.0.
-func (r *Receiver) RemoteWrite() http.Handler { return r.limited("remote_write", r.write, true) }
+func (r *Receiver) RemoteWrite() http.Handler { return r.limited(remoteWrite, r.write, true) }
 
 // OTLP returns the handler of OTLP/HTTP metrics, protobuf and JSON.
-func (r *Receiver) OTLP() http.Handler { return r.limited("otlp", r.otlp, false) }
+func (r *Receiver) OTLP() http.Handler { return r.limited(otlp, r.otlp, false) }
+
+// The protocols, as metrics name them.
+const (
+	remoteWrite = "remote_write"
+	otlp        = "otlp"
+)
 
 // sourceKey is the key of WithSource.
 type sourceKey struct{}
@@ -150,9 +156,33 @@ func (r *Receiver) limited(protocol string, h http.Handler, snappy bool) http.Ha
 		ctx := context.WithValue(req.Context(), callKey{}, call{r.source(sourceOf(req)), partial})
 		req = req.WithContext(ctx)
 		req.Body = io.NopCloser(bytes.NewReader(body))
-		r.metrics.requests.WithLabelValues(protocol, "taken").Inc()
-		h.ServeHTTP(w, req)
+		a := &answer{ResponseWriter: w, code: http.StatusOK}
+		defer func() { r.metrics.requests.WithLabelValues(protocol, outcomeOf(a.code)).Inc() }()
+		h.ServeHTTP(a, req)
 	})
+}
+
+// answer remembers the status of a response.
+type answer struct {
+	http.ResponseWriter
+	code int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(code int) {
+	a.code = code
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// outcomeOf names what became of a request that was let in, by the status of the answer.
+func outcomeOf(code int) string {
+	switch {
+	case code >= http.StatusInternalServerError:
+		return "failed"
+	case code >= http.StatusBadRequest:
+		return "refused"
+	}
+	return "taken"
 }
 
 // enter waits for a slot.
@@ -192,5 +222,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 		sources: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plimsoll_ingest_sources", Help: "Senders seen since the start."}),
 	}
 	r.MustRegister(m.requests, m.rejected, m.samples, m.sources)
+	for _, protocol := range []string{remoteWrite, otlp} {
+		for _, outcome := range []string{"taken", "refused", "failed", "busy", "size", "read", "method"} {
+			m.requests.WithLabelValues(protocol, outcome) // there at 0, so that no push is not missing telemetry
+		}
+	}
 	return m
 }

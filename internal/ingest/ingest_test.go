@@ -225,18 +225,18 @@ func TestSize(t *testing.T) {
 	}
 }
 
-const otlp = `{"resourceMetrics": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+const otlpJSON = `{"resourceMetrics": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
 "scopeMetrics": [{"metrics": [{"name": "requests", "unit": "1", "sum": {"aggregationTemporality": 2, "isMonotonic": true,
 "dataPoints": [{"startTimeUnixNano": "%d", "timeUnixNano": "%d", "asInt": "7"}]}}]}]}]}`
 
 // TestOTLP: a cumulative counter arrives as Prometheus names it, from JSON, plain or packed.
 func TestOTLP(t *testing.T) {
 	st, r := setup(t, Limits{})
-	text := []byte(fmt.Sprintf(otlp, t0.Add(-time.Hour).UnixNano(), t0.UnixNano()))
+	text := []byte(fmt.Sprintf(otlpJSON, t0.Add(-time.Hour).UnixNano(), t0.UnixNano()))
 	if got := send(r.OTLP(), "application/json", text); got.Code != http.StatusOK {
 		t.Fatalf("got %d %s", got.Code, got.Body)
 	}
-	text = []byte(fmt.Sprintf(otlp, t0.Add(-time.Hour).UnixNano(), t0.Add(30*time.Second).UnixNano()))
+	text = []byte(fmt.Sprintf(otlpJSON, t0.Add(-time.Hour).UnixNano(), t0.Add(30*time.Second).UnixNano()))
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	if _, err := z.Write(text); err != nil {
