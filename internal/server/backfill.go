@@ -186,7 +186,7 @@ func lastFilled(e *engine.Engine, names []string, newest time.Time) (time.Time, 
 // fillTick evaluates one tick of the past.
 func (s *Server) fillTick(ctx context.Context, f *backfill) {
 	t := time.Unix(f.at.Load(), 0).UTC()
-	_, err := f.engine.EvalAt(ctx, t)
+	_, err := s.evaluate(ctx, f.engine, t)
 	if ctx.Err() != nil {
 		return
 	}

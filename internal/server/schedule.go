@@ -145,7 +145,7 @@ func (s *Server) mustWait(now time.Time) bool {
 func (s *Server) tick(ctx context.Context) error {
 	began := s.opts.Now()
 	whole := context.WithoutCancel(ctx)
-	events, err := s.engine.EvalAt(whole, s.next)
+	events, err := s.evaluate(whole, s.engine, s.next)
 	s.count(events, err)
 	if err := s.mark(s.next); err != nil {
 		s.engine.Rewind(s.next)
@@ -157,12 +157,24 @@ func (s *Server) tick(ctx context.Context) error {
 		return err
 	}
 	s.failedLast = false
-	s.metrics.duration.Observe(s.opts.Now().Sub(began).Seconds())
-	s.metrics.lag.Set(s.opts.Now().Sub(s.next).Seconds())
+	now := s.opts.Now()
+	s.metrics.duration.Observe(now.Sub(began).Seconds())
+	s.metrics.lag.Set(now.Sub(s.next).Seconds())
 	s.metrics.ticks.Inc()
+	if now.Sub(s.next) > s.opts.Delay+s.step() {
+		s.metrics.late.Inc()
+	}
 	s.next = s.next.Add(s.step())
 	s.show()
 	return nil
+}
+
+// evaluate evaluates the tick at t with e and counts the rules.
+func (s *Server) evaluate(ctx context.Context, e *engine.Engine, t time.Time) ([]engine.Event, error) {
+	before := e.Evaluations()
+	events, err := e.EvalAt(ctx, t)
+	s.metrics.evaluations.Add(float64(e.Evaluations() - before))
+	return events, err
 }
 
 // mark stores that the tick at t is evaluated.

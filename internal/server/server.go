@@ -55,6 +55,11 @@ type Options struct {
 	SendersWait, Backlog time.Duration
 	ReloadEvery          time.Duration // how often the specs are looked at; 0 means only when Reload is called
 
+	// SelfSLOs adds the SLOs of Plimsoll itself (SelfSpecs), over its own metrics as the target Instance of the job
+	// SelfJob.
+	SelfSLOs bool
+	Instance string
+
 	Limits ingest.Limits
 	Notify notify.Options
 	Web    web.Options
@@ -68,6 +73,7 @@ func (o Options) withDefaults() Options {
 	o.Retention = cmp.Or(o.Retention, DefaultRetention)
 	o.MaxCatchUp = min(cmp.Or(o.MaxCatchUp, DefaultMaxCatchUp), o.Retention)
 	o.Backlog = cmp.Or(o.Backlog, DefaultBacklog)
+	o.Instance = cmp.Or(o.Instance, "localhost")
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -87,6 +93,8 @@ type Server struct {
 	queue    *notify.Queue
 	receiver *ingest.Receiver
 	scraper  *ingest.Scraper // nil: nothing is scraped
+	self     *ingest.Self    // nil: it does not watch itself
+	selfOK   atomic.Bool     // the last scrape of itself was stored
 	handler  http.Handler
 	metrics  metrics
 	ledger   *ledger
@@ -155,6 +163,10 @@ func (s *Server) wire(ctx context.Context, rs *ruleset) (err error) {
 			return err
 		}
 	}
+	if o.SelfSLOs {
+		s.self = ingest.NewSelf(s.store, o.Registry, SelfJob, o.Instance)
+		s.selfOK.Store(true)
+	}
 	if err := s.begin(ctx, rs); err != nil {
 		return err
 	}
@@ -183,6 +195,9 @@ func (s *Server) Run(ctx context.Context) {
 	wg.Go(func() { s.queue.Run(ctx) })
 	if s.scraper != nil {
 		wg.Go(func() { s.scraper.Run(ctx) })
+	}
+	if s.self != nil {
+		wg.Go(func() { s.watchSelf(ctx) })
 	}
 	wg.Go(func() { s.schedule(ctx) })
 	wg.Wait()

@@ -158,8 +158,8 @@ func (e *SpecError) Error() string {
 }
 
 // readSpecs reads and compiles the specs. It returns nil if their text has the digest known.
-func readSpecs(paths []string, known string) (*ruleset, error) {
-	files, findings := slo.ReadFiles(paths...)
+func (o Options) readSpecs(known string) (*ruleset, error) {
+	files, findings := slo.ReadFiles(o.Specs...)
 	h := sha256.New()
 	for _, f := range files {
 		fmt.Fprintf(h, "%q %d\n%s", f.Name, len(f.Text), f.Text)
@@ -175,6 +175,12 @@ func readSpecs(paths []string, known string) (*ruleset, error) {
 	if findings.Failed() {
 		return &ruleset{texts: texts}, &SpecError{findings, files}
 	}
+	var err error
+	if o.SelfSLOs {
+		if set, err = withSelf(set); err != nil {
+			return &ruleset{texts: texts}, err
+		}
+	}
 	rs, err := newRuleset(set, texts)
 	if err != nil {
 		return &ruleset{texts: texts}, err
@@ -184,7 +190,7 @@ func readSpecs(paths []string, known string) (*ruleset, error) {
 
 // firstRules returns the rules to start with.
 func (s *Server) firstRules() (*ruleset, error) {
-	rs, err := readSpecs(s.opts.Specs, "")
+	rs, err := s.opts.readSpecs("")
 	if err == nil {
 		s.accepted(rs)
 		return rs, nil
@@ -246,7 +252,7 @@ func (s *Server) reloadNow(ctx context.Context, forced bool) {
 	if s.scraper != nil {
 		s.scraper.Reload()
 	}
-	rs, err := readSpecs(s.opts.Specs, s.view.specs.seen)
+	rs, err := s.opts.readSpecs(s.view.specs.seen)
 	switch {
 	case err != nil:
 		s.refused(rs, err)
