@@ -58,6 +58,8 @@ func (f *serveFlags) add(c *cobra.Command) {
 	fs.DurationVar(&f.headerWithin, "header-timeout", 10*time.Second, "how long a client may take for the head of a request")
 	fs.StringArrayVar(&o.Alertmanagers, "alertmanager", nil, "URL of an Alertmanager; may be repeated, each gets every alert")
 	fs.StringVar(&o.ScrapeConfig, "scrape-config", "", "file with scrape_configs in the form of Prometheus (static_configs, file_sd_configs)")
+	fs.BoolVar(&o.SelfSLOs, "self-slos", false, "also evaluate the SLOs of Plimsoll itself, over its own metrics; init --self writes them")
+	fs.StringVar(&o.Instance, "instance", "", "name of this server in its own metrics; default: host name and port")
 	fs.StringVar(&o.ExternalURL, "external-url", "", "URL under which people reach this server, for links in alerts")
 	fs.DurationVar(&o.Retention, "retention", server.DefaultRetention, "how long samples are kept")
 	fs.Int64Var(&o.MaxBytes, "max-bytes", 0, "most bytes of samples on disk, the oldest go first; 0 is no limit")
@@ -121,6 +123,7 @@ func (a *app) serve(f serveFlags) error {
 	}
 	defer listener.Close()
 	f.server.Now, f.server.Logger, f.server.Registry = time.Now, log, prometheus.NewRegistry()
+	f.server.Instance = instance(f.server.Instance, listener.Addr())
 	f.server.Web.Version, f.server.Web.ExternalURL = versionText(), f.server.ExternalURL
 	f.server.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s, err := server.Open(ctx, f.server)
@@ -135,6 +138,22 @@ func (a *app) serve(f serveFlags) error {
 		return world(err)
 	}
 	return world(errors.Join(f.run(ctx, s, listener, log), s.Close()))
+}
+
+// instance returns the name of this server in its own metrics: what the user says, or host name and port.
+func instance(given string, a net.Addr) string {
+	if given != "" {
+		return given
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return a.String()
+	}
+	_, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return host
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // run serves until ctx ends or the listener fails. First the door is shut, then the work in progress ends.
