@@ -52,6 +52,7 @@ var libraries = []library{
 	{"github.com/prometheus/client_model", []string{"exporters/...", "internal/ingest"}},
 
 	{"go.opentelemetry.io/collector", []string{"collector/...", "bench/ingest"}},
+	{"go.opentelemetry.io/collector/pdata", []string{"collector/...", "bench/ingest", "internal/ingest"}}, // OTLP metrics
 	{"github.com/open-telemetry/opentelemetry-collector-contrib", []string{"collector", "collector/gateway"}},
 	{"go.opentelemetry.io/otel", []string{"collector/..."}},
 	{"go.uber.org/zap", []string{"collector/..."}},

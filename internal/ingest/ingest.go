@@ -22,7 +22,6 @@ import (
 
 	remoteapi "github.com/prometheus/client_golang/exp/api/remote"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/storage/remote"
 )
@@ -33,16 +32,22 @@ const (
 	DefaultDecodedBytes    = 64 << 20
 	DefaultRequests        = 32
 	DefaultSeriesPerSource = 500_000
+	DefaultLabels          = 100
+	DefaultLabelBytes      = 8 << 10
+	DefaultTargets         = 10_000
 	DefaultQueueFor        = 5 * time.Second
 )
 
 // Limits bound what senders can do. Each zero value means the default.
 type Limits struct {
 	RequestBytes    int64         // of one request as it is sent
-	DecodedBytes    int64         // of one remote write request after decompression; OTLP has a fixed limit of 32 MiB
+	DecodedBytes    int64         // of one remote write request after decompression, or of one scrape; OTLP has a fixed limit of 32 MiB
 	Requests        int           // that are worked on at the same time
 	QueueFor        time.Duration // how long a request waits for its turn
-	SeriesPerSource int           // active series of one source
+	SeriesPerSource int           // active series of one source: a sender, or a target that is scraped
+	Labels          int           // of one series, the metric name included
+	LabelBytes      int           // of a name or a value of a label
+	Targets         int           // of one job that is scraped
 }
 
 func (l Limits) withDefaults() Limits {
@@ -51,6 +56,9 @@ func (l Limits) withDefaults() Limits {
 	l.Requests = cmp.Or(l.Requests, DefaultRequests)
 	l.QueueFor = cmp.Or(l.QueueFor, DefaultQueueFor)
 	l.SeriesPerSource = cmp.Or(l.SeriesPerSource, DefaultSeriesPerSource)
+	l.Labels = cmp.Or(l.Labels, DefaultLabels)
+	l.LabelBytes = cmp.Or(l.LabelBytes, DefaultLabelBytes)
+	l.Targets = cmp.Or(l.Targets, DefaultTargets)
 	return l
 }
 
@@ -84,9 +92,7 @@ func New(st Store, now func() time.Time, l Limits, logger *slog.Logger, reg prom
 	quiet := slog.New(slog.DiscardHandler)
 	r.write = remote.NewWriteHandler(quiet, reg, &guarded{r: r, v1: st.Appendable()},
 		remoteapi.MessageTypes{remoteapi.WriteV1MessageType, remoteapi.WriteV2MessageType}, false, false, false)
-	translation := config.DefaultOTLPConfig
-	r.otlp = remote.NewOTLPWriteHandler(logger, reg, &guarded{r: r, v2: st.AppendableV2()},
-		func() config.Config { return config.Config{OTLPConfig: translation} }, remote.OTLPOptions{LookbackDelta: 5 * time.Minute})
+	r.otlp = newOTLPHandler(&guarded{r: r, v2: st.AppendableV2()}, logger, reg, r.metrics.rejected)
 	return r
 }
 

@@ -340,7 +340,7 @@ scrape_configs:
 - {job_name: file, metrics_path: /file, file_sd_configs: [{files: [targets.json]}]}
 `
 	path := put("scrape.yml", good)
-	s, err := NewScraper(st, path, nil, prometheus.NewRegistry())
+	s, err := NewScraper(st, path, time.Now, Limits{}, nil, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +363,7 @@ scrape_configs:
 	stop()
 	<-done
 	for _, text := range []string{"scrape_configs: 7", good + "rule_files: [x]\n", "nonsense: true\n"} {
-		if _, err := NewScraper(st, put("bad.yml", text), nil, prometheus.NewRegistry()); err == nil {
+		if _, err := NewScraper(st, put("bad.yml", text), time.Now, Limits{}, nil, prometheus.NewRegistry()); err == nil {
 			t.Errorf("%q: got no error", text)
 		}
 	}

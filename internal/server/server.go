@@ -159,7 +159,7 @@ func (s *Server) wire(ctx context.Context, rs *ruleset) (err error) {
 	}
 	s.receiver = ingest.New(s.store, o.Now, o.Limits, o.Logger.With("part", "ingest"), o.Registry)
 	if o.ScrapeConfig != "" {
-		if s.scraper, err = ingest.NewScraper(s.store, o.ScrapeConfig, o.Logger.With("part", "scrape"), o.Registry); err != nil {
+		if s.scraper, err = ingest.NewScraper(s.store, o.ScrapeConfig, o.Now, o.Limits, o.Logger.With("part", "scrape"), o.Registry); err != nil {
 			return err
 		}
 	}
