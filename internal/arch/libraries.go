@@ -47,7 +47,7 @@ var libraries = []library{
 	{"github.com/prometheus/client_golang/api", []string{"internal/store/..."}},
 	{"github.com/prometheus/client_golang/prometheus", []string{
 		"exporters/...", "internal/engine", "internal/store/...", "internal/ingest", "internal/notify", "internal/web", "internal/server",
-		"cmd/plimsoll",
+		"internal/child", "cmd/plimsoll",
 	}},
 	{"github.com/prometheus/client_model", []string{"exporters/...", "internal/ingest"}},
 
