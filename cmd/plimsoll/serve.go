@@ -44,6 +44,8 @@ type serveFlags struct {
 	headerWithin time.Duration
 	logFormat    string
 	logLevel     string
+	own          ownFlags
+	alerts       *own // the Alertmanager that serve runs itself; nil: none
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
@@ -57,6 +59,9 @@ func (f *serveFlags) add(c *cobra.Command) {
 	fs.IntVar(&f.connections, "max-connections", 512, "connections at the same time")
 	fs.DurationVar(&f.headerWithin, "header-timeout", 10*time.Second, "how long a client may take for the head of a request")
 	fs.StringArrayVar(&o.Alertmanagers, "alertmanager", nil, "URL of an Alertmanager; may be repeated, each gets every alert")
+	fs.StringVar(&f.own.path, "alertmanager-exec", "", "Alertmanager program that serve runs itself; wants --alertmanager-config")
+	fs.StringVar(&f.own.config, "alertmanager-config", "", "its configuration, into which serve puts what follows from the specs")
+	fs.StringVar(&f.own.listen, "alertmanager-listen", "127.0.0.1:9093", "loopback address at which it listens")
 	fs.StringVar(&o.ScrapeConfig, "scrape-config", "", "file with scrape_configs in the form of Prometheus (static_configs, file_sd_configs)")
 	fs.BoolVar(&o.SelfSLOs, "self-slos", false, "also evaluate the SLOs of Plimsoll itself, over its own metrics; init --self writes them")
 	fs.StringVar(&o.Instance, "instance", "", "name of this server in its own metrics; default: host name and port")
@@ -120,6 +125,9 @@ func (a *app) serve(f serveFlags) error {
 	if err := f.secure(); err != nil {
 		return err
 	}
+	if err := f.own.check(); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", f.listen)
 	if err != nil {
 		return world(err)
@@ -129,6 +137,9 @@ func (a *app) serve(f serveFlags) error {
 	f.server.Instance = instance(f.server.Instance, listener.Addr())
 	f.server.Web.Version, f.server.Web.ExternalURL = versionText(), f.server.ExternalURL
 	f.server.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := f.prepareOwn(log); err != nil {
+		return world(err)
+	}
 	s, err := server.Open(ctx, f.server)
 	if spec, ok := errors.AsType[*server.SpecError](err); ok {
 		c := compiled{findings: spec.Findings, files: spec.Files}
@@ -140,6 +151,11 @@ func (a *app) serve(f serveFlags) error {
 	if err != nil {
 		return world(err)
 	}
+	stopOwn, err := f.alerts.start(f.server.ReloadEvery)
+	if err != nil {
+		return world(errors.Join(err, s.Close()))
+	}
+	defer stopOwn()
 	return world(errors.Join(f.run(ctx, s, listener, log), s.Close()))
 }
 
@@ -184,6 +200,7 @@ func (f serveFlags) run(ctx context.Context, s *server.Server, l net.Listener, l
 		select {
 		case <-hup:
 			s.Reload()
+			f.alerts.signal()
 		case err = <-served:
 			open = false
 		case <-ctx.Done():

@@ -37,6 +37,7 @@ func (s *Server) begin(ctx context.Context, rs *ruleset) error {
 	if err := s.load(ctx, s.ledger.known(rs), last); err != nil {
 		return err
 	}
+	s.taken()
 	now := s.opts.Now()
 	step := s.step()
 	s.next = now.Add(-s.opts.Delay).Truncate(step).Add(step)
@@ -53,6 +54,13 @@ func (s *Server) begin(ctx context.Context, rs *ruleset) error {
 	s.startFill(rs)
 	s.show()
 	return nil
+}
+
+// taken tells others which set is evaluated now.
+func (s *Server) taken() {
+	if s.opts.Taken != nil {
+		s.opts.Taken(s.live.set)
+	}
 }
 
 // step is the time between two ticks.

@@ -27,6 +27,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/internal/notify"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 	"github.com/plimsoll-slo/plimsoll/internal/web"
+	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // The defaults of Options.
@@ -54,6 +55,9 @@ type Options struct {
 	// not at all. Senders that deliver a backlog by then are waited for as long as Backlog.
 	SendersWait, Backlog time.Duration
 	ReloadEvery          time.Duration // how often the specs are looked at; 0 means only when Reload is called
+
+	// Taken, if set, is called with each set that is taken over, the first during Open. It must not block.
+	Taken func(*slo.Set)
 
 	// SelfSLOs adds the SLOs of Plimsoll itself (SelfSpecs), over its own metrics as the target Instance of the job
 	// SelfJob.

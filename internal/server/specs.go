@@ -280,6 +280,7 @@ func (s *Server) take(ctx context.Context, rs *ruleset) error {
 		s.next = s.next.Add(-step).Truncate(rs.step).Add(rs.step)
 	}
 	s.accepted(rs)
+	s.taken()
 	s.log.Info("specs loaded", "slos", len(rs.set.SLOs), "digest", rs.set.Digest)
 	s.startFill(rs)
 	return nil
