@@ -30,6 +30,7 @@ var libraries = []library{
 	{"github.com/prometheus/prometheus/storage", []string{"internal/store/...", "internal/engine", "internal/ingest"}},
 	{"github.com/prometheus/prometheus/tsdb", []string{"internal/store/...", "internal/engine"}},
 	{"github.com/prometheus/prometheus/util", []string{"internal/store/...", "internal/engine", "internal/web"}},
+	{"github.com/oklog/ulid/v2", []string{"internal/store/..."}}, // names blocks in signatures of tsdb
 	{"github.com/prometheus/prometheus/prompb", []string{"internal/store/..."}},
 	// The receivers and the query API share the configuration and the targets of scraping.
 	{"github.com/prometheus/prometheus/storage/remote", []string{"internal/ingest"}},

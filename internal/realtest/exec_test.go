@@ -21,7 +21,12 @@ func TestServeExec(t *testing.T) {
 	t.Parallel()
 	h, s, dir, addr := newHook(t), newService(t), t.TempDir(), address(t)
 	config := write(t, dir, "user.yml", `
-route: {receiver: hook, group_by: [slo, severity], group_wait: 0s, group_interval: 1s, repeat_interval: 1d}
+route:
+  receiver: hook
+  group_by: [slo, severity]
+  group_wait: 0s
+  group_interval: 1s
+  repeat_interval: 1d
 receivers:
 - name: hook
   webhook_configs: [{url: "`+h.url+`", send_resolved: true}]
