@@ -111,6 +111,9 @@ type Server struct {
 	resumed    time.Time // when the present catching up began; zero when there is none
 	fill       *backfill // in progress; nil if none
 	failedLast bool      // the last tick could not be stored
+	publish    func(ctx context.Context, f *backfill, until time.Time) error
+
+	closing sync.WaitGroup // what is closed in the background
 
 	ready atomic.Bool
 	mu    sync.Mutex
@@ -127,7 +130,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	if err := os.MkdirAll(o.Data, 0o750); err != nil {
 		return nil, fmt.Errorf("open server: %w", err)
 	}
-	s := &Server{opts: o, log: o.Logger, metrics: newMetrics(o.Registry), reload: make(chan struct{}, 1)}
+	s := &Server{opts: o, log: o.Logger, metrics: newMetrics(o.Registry), reload: make(chan struct{}, 1), publish: publish}
 	rs, err := s.firstRules()
 	if err != nil {
 		return nil, err
@@ -210,6 +213,7 @@ func (s *Server) Run(ctx context.Context) {
 // Close closes the store. Run must have returned.
 func (s *Server) Close() error {
 	s.dropFill()
+	s.closing.Wait()
 	return s.store.Close()
 }
 
@@ -221,15 +225,34 @@ func (s *Server) schedule(ctx context.Context) {
 		defer t.Stop()
 		look = t.C
 	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	read := make(chan reading, 1)
+	busy, again := false, false // a look is in progress; another one is wanted after it
+	begin := func(forced bool) {
+		if busy {
+			again = again || forced
+			return
+		}
+		busy = true
+		wg.Go(func() { read <- s.read(forced) })
+	}
 	for {
 		wait := time.NewTimer(s.Step(ctx))
 		select {
 		case <-ctx.Done():
 		case <-wait.C:
 		case <-s.reload:
-			s.reloadNow(ctx, true)
+			begin(true)
 		case <-look:
-			s.reloadNow(ctx, false)
+			begin(false)
+		case r := <-read:
+			busy = false
+			s.apply(ctx, r)
+			if again {
+				again = false
+				begin(true)
+			}
 		}
 		wait.Stop()
 		if ctx.Err() != nil {

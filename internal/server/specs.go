@@ -247,22 +247,41 @@ func (s *Server) refused(rs *ruleset, err error) {
 	}
 }
 
-// reloadNow takes over changed specs. forced says so in the log even if nothing changed.
-func (s *Server) reloadNow(ctx context.Context, forced bool) {
+// reading is what became of a look at the specs.
+type reading struct {
+	rs     *ruleset // nil: they have not changed
+	err    error
+	forced bool // say so in the log even if nothing changed
+}
+
+// reloadNow takes over changed specs.
+func (s *Server) reloadNow(ctx context.Context, forced bool) { s.apply(ctx, s.read(forced)) }
+
+// read looks at the scrape configuration and reads and compiles changed specs. It may run beside the schedule: the specs
+// of thousands of SLOs take seconds.
+func (s *Server) read(forced bool) reading {
 	if s.scraper != nil {
 		s.scraper.Reload()
 	}
-	rs, err := s.opts.readSpecs(s.view.specs.seen)
+	s.mu.Lock()
+	seen := s.view.specs.seen
+	s.mu.Unlock()
+	rs, err := s.opts.readSpecs(seen)
+	return reading{rs, err, forced}
+}
+
+// apply takes over specs that were read.
+func (s *Server) apply(ctx context.Context, r reading) {
 	switch {
-	case err != nil:
-		s.refused(rs, err)
-	case rs == nil:
-		if forced {
+	case r.err != nil:
+		s.refused(r.rs, r.err)
+	case r.rs == nil:
+		if r.forced {
 			s.log.Info("the specs have not changed")
 		}
 	default:
-		if err := s.take(ctx, rs); err != nil {
-			s.refused(rs, err)
+		if err := s.take(ctx, r.rs); err != nil {
+			s.refused(r.rs, err)
 		}
 	}
 	s.show()
