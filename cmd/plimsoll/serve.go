@@ -79,7 +79,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	fs.IntVar(&o.Limits.LabelBytes, "max-label-bytes", ingest.DefaultLabelBytes, "bytes of the name or the value of a label")
 	fs.IntVar(&o.Limits.Targets, "max-targets-per-job", ingest.DefaultTargets, "targets of one job of the scrape configuration, unless it has a target_limit")
 	fs.Int64Var(&o.Limits.RequestBytes, "max-request-bytes", ingest.DefaultRequestBytes, "bytes of one pushed request as it is sent")
-	fs.Int64Var(&o.Limits.DecodedBytes, "max-decoded-bytes", ingest.DefaultDecodedBytes, "bytes of one remote write request when unpacked, and of one scrape unless it has a body_size_limit")
+	fs.Int64Var(&o.Limits.DecodedBytes, "max-decoded-bytes", ingest.DefaultDecodedBytes, "bytes of one pushed request when unpacked, and of one scrape unless it has a body_size_limit")
 	fs.IntVar(&o.Limits.Requests, "max-requests", ingest.DefaultRequests, "pushed requests that are worked on at the same time")
 	fs.IntVar(&o.Web.Queries, "max-queries", 20, "queries at the same time")
 	fs.DurationVar(&o.Web.QueryTimeout, "query-timeout", time.Minute, "longest time of one query of a user")

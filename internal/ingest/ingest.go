@@ -41,7 +41,7 @@ const (
 // Limits bound what senders can do. Each zero value means the default.
 type Limits struct {
 	RequestBytes    int64         // of one request as it is sent
-	DecodedBytes    int64         // of one remote write request after decompression, or of one scrape; OTLP has a fixed limit of 32 MiB
+	DecodedBytes    int64         // of one request or scrape after decompression
 	Requests        int           // that are worked on at the same time
 	QueueFor        time.Duration // how long a request waits for its turn
 	SeriesPerSource int           // active series of one source: a sender, or a target that is scraped
@@ -92,7 +92,7 @@ func New(st Store, now func() time.Time, l Limits, logger *slog.Logger, reg prom
 	quiet := slog.New(slog.DiscardHandler)
 	r.write = remote.NewWriteHandler(quiet, reg, &guarded{r: r, v1: st.Appendable()},
 		remoteapi.MessageTypes{remoteapi.WriteV1MessageType, remoteapi.WriteV2MessageType}, false, false, false)
-	r.otlp = newOTLPHandler(&guarded{r: r, v2: st.AppendableV2()}, logger, reg, r.metrics.rejected)
+	r.otlp = newOTLPHandler(&guarded{r: r, v2: st.AppendableV2()}, l.DecodedBytes, logger, reg, r.metrics.rejected)
 	return r
 }
 

@@ -1,19 +1,22 @@
 package ingest
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/storage/remote"
 	"github.com/prometheus/prometheus/storage/remote/otlptranslator/prometheusremotewrite"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 )
 
 // lookback is how long a series counts as present after its last sample.
@@ -31,15 +34,16 @@ const deltaHint = "want cumulative temporality: set OTEL_EXPORTER_OTLP_METRICS_T
 // cumulative value, or a collector close to it.
 type otlpHandler struct {
 	into     storage.AppendableV2
+	limit    int64 // of bytes after decompression
 	log      *slog.Logger
 	settings prometheusremotewrite.Settings
 	warnings *prometheus.CounterVec
 	rejected *prometheus.CounterVec
 }
 
-func newOTLPHandler(into storage.AppendableV2, log *slog.Logger, reg prometheus.Registerer, rejected *prometheus.CounterVec) *otlpHandler {
+func newOTLPHandler(into storage.AppendableV2, limit int64, log *slog.Logger, reg prometheus.Registerer, rejected *prometheus.CounterVec) *otlpHandler {
 	c := config.DefaultOTLPConfig
-	h := &otlpHandler{into: into, log: log, rejected: rejected, settings: prometheusremotewrite.Settings{
+	h := &otlpHandler{into: into, limit: limit, log: log, rejected: rejected, settings: prometheusremotewrite.Settings{
 		AddMetricSuffixes:                    c.TranslationStrategy.ShouldAddSuffixes(),
 		AllowUTF8:                            !c.TranslationStrategy.ShouldEscape(),
 		PromoteResourceAttributes:            prometheusremotewrite.NewPromoteResourceAttributes(c),
@@ -59,12 +63,15 @@ func newOTLPHandler(into storage.AppendableV2, log *slog.Logger, reg prometheus.
 
 // ServeHTTP implements http.Handler.
 func (h *otlpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req, err := remote.DecodeOTLPWriteRequest(r)
+	md, err := h.decode(r)
+	if errors.Is(err, errUnpacked) {
+		http.Error(w, fmt.Sprintf("want at most %d bytes after decompression", h.limit), http.StatusRequestEntityTooLarge)
+		return
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	md := req.Metrics()
 	deltas := takeDeltas(md)
 	fatal, bad := h.store(r.Context(), md)
 	if fatal != nil {
@@ -83,6 +90,44 @@ func (h *otlpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// errUnpacked is what becomes of a request that is too large when it is unpacked.
+var errUnpacked = errors.New("too large")
+
+// decode reads a request. Prometheus' own function cuts what is too large, and stores the first part.
+func (h *otlpHandler) decode(r *http.Request) (pmetric.Metrics, error) {
+	none := pmetric.NewMetrics()
+	body := io.Reader(r.Body)
+	switch kind := r.Header.Get("Content-Encoding"); kind {
+	case "":
+	case "gzip":
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return none, err
+		}
+		body = z
+	default:
+		return none, fmt.Errorf("want gzip or no compression, have %q", kind)
+	}
+	text, err := io.ReadAll(io.LimitReader(body, h.limit+1))
+	if err != nil {
+		return none, err
+	}
+	if int64(len(text)) > h.limit {
+		return none, errUnpacked
+	}
+	req := pmetricotlp.NewExportRequest()
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch kind {
+	case "application/x-protobuf":
+		err = req.UnmarshalProto(text)
+	case "application/json":
+		err = req.UnmarshalJSON(text)
+	default:
+		err = fmt.Errorf("want the content type application/x-protobuf or application/json, have %q", kind)
+	}
+	return req.Metrics(), err
 }
 
 // store writes what can be written. A fatal error means that nothing is stored and that sending again may help; bad is

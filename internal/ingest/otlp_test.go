@@ -2,9 +2,11 @@ package ingest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -92,5 +94,40 @@ func TestOTLPFull(t *testing.T) {
 	w := httptest.NewRecorder()
 	if r.OTLP().ServeHTTP(w, req); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "free space") {
 		t.Errorf("got %d %s, want 503 and the reason", w.Code, w.Body)
+	}
+}
+
+// TestOTLPBomb: a small request that unpacks to much is refused, and what it would have become is never in memory.
+func TestOTLPBomb(t *testing.T) {
+	st, r := setup(t, Limits{RequestBytes: 1 << 20, DecodedBytes: 8 << 20})
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(metricsOf(sum("a", 2, 0))); err != nil {
+		t.Fatal(err)
+	}
+	for range 256 {
+		if _, err := z.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest(http.MethodPost, "/", &packed)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r.OTLP().ServeHTTP(w, req)
+	runtime.ReadMemStats(&after)
+	if w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 64 {
+		t.Errorf("got %d MiB allocated", got)
+	}
+	if got := all(t, st); len(got) > 0 {
+		t.Errorf("got %v in the store", got)
 	}
 }
