@@ -55,6 +55,30 @@ func result(st *Store, at time.Time, values map[string]float64) error {
 	return app.Commit()
 }
 
+// old is how many results there are before the draft: 8 h, of which some leaves the head.
+const old = 96
+
+func step(i int) time.Time { return draftStart.Add(time.Duration(i) * 5 * time.Minute) }
+
+// fillOld writes the old version in order and out of order, in blocks and in memory.
+func fillOld(t *testing.T, st *Store) {
+	t.Helper()
+	for i := range old {
+		if err := result(st, step(i), map[string]float64{"changed": 1, "other": 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := result(st, draftStart.Add(time.Minute), map[string]float64{"changed": 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(st.db.Blocks()) == 0 {
+		t.Fatal("want blocks, have none")
+	}
+}
+
 // TestDraft: the new version of a series takes the place of the old, in blocks and in memory, while others are written
 // and read; nobody sees a mixture, and it stays after a compaction and a restart.
 func TestDraft(t *testing.T) {
@@ -69,22 +93,7 @@ func TestDraft(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	step := func(i int) time.Time { return draftStart.Add(time.Duration(i) * 5 * time.Minute) }
-	const old = 96 // 8 h: some of it leaves the head
-	for i := range old {
-		if err := result(st, step(i), map[string]float64{"changed": 1, "other": 1}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := result(st, draftStart.Add(time.Minute), map[string]float64{"changed": 1}); err != nil { // out of order
-		t.Fatal(err)
-	}
-	if err := st.Compact(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(st.db.Blocks()) == 0 {
-		t.Fatal("want blocks, have none")
-	}
+	fillOld(t, st)
 	d, err := st.Draft(func(l Labels) bool { return l["slo"] == "changed" })
 	if err != nil {
 		t.Fatal(err)
