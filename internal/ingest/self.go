@@ -13,6 +13,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
+
+	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
 
 // Self scrapes the process it is part of, as Prometheus would, but past the network: no address, no certificate and no
@@ -103,7 +105,7 @@ func (a *selfAppender) add(name string, own []*dto.LabelPair, v float64, more ..
 	for i := 0; i < len(more); i += 2 {
 		b.Add(more[i], more[i+1])
 	}
-	b.Add(labels.MetricName, name)
+	b.Add(store.Name, name)
 	b.Add("instance", a.instance)
 	b.Add("job", a.job)
 	b.Sort()

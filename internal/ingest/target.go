@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/scrape"
 	"github.com/prometheus/prometheus/storage"
+
+	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
 
 // targets makes the appenders of scrapes. Each target is a source with limits of its own: of one that has too many
@@ -124,10 +126,10 @@ func (a *targetAppender) admit(ref storage.SeriesRef, l labels.Labels, v float64
 // report tells whether a series is one of those that the scraper adds to each scrape. A target cannot make more of
 // them: they have the labels of the target and no others.
 func (a *targetAppender) report(l labels.Labels) bool {
-	switch name := l.Get(labels.MetricName); name {
+	switch name := l.Get(store.Name); name {
 	case "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added",
 		"scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes":
-		return labels.Equal(l, labels.NewBuilder(a.own).Set(labels.MetricName, name).Labels())
+		return labels.Equal(l, labels.NewBuilder(a.own).Set(store.Name, name).Labels())
 	}
 	return false
 }
