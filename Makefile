@@ -76,7 +76,7 @@ check-arch: ## Imports, sizes and budgets are as internal/arch says
 check-rules: build bin/promtool bin/vmalert ## promtool and vmalert accept what build writes for every example
 	$(GO) vet -tags real,grafana ./internal/realtest
 	$(GO) test -tags real -count=1 -run '^TestFiles$$' ./internal/realtest
-	for example in quickstart web-service platform-team; do \
+	for example in quickstart web-service platform-team plimsoll-self; do \
 		rm -rf bin/built; bin/plimsoll build --tests -o bin/built "examples/$$example"; \
 		bin/promtool test rules bin/built/rules/tests/*.yaml > bin/built/log || { cat bin/built/log; exit 1; }; \
 	done

@@ -99,10 +99,6 @@ func (a *app) alertmanager(args []string, f alertmanagerFlags) error {
 // alertmanagerChanges returns what changes in the file of the templates and in the configuration, in the order in which
 // it has to be written: the one names the other.
 func (a *app) alertmanagerChanges(set *slo.Set, f alertmanagerFlags) ([]output.Change, error) {
-	generated, err := alertmanager.Generate(set, alertmanager.Options{Apart: f.apart})
-	if err != nil {
-		return nil, world(err)
-	}
 	name, err := filepath.EvalSymlinks(f.config)
 	if err != nil {
 		return nil, world(fmt.Errorf("read configuration: %w", err))
@@ -111,7 +107,10 @@ func (a *app) alertmanagerChanges(set *slo.Set, f alertmanagerFlags) ([]output.C
 	if err != nil {
 		return nil, world(fmt.Errorf("read configuration: %w", err))
 	}
-	merged, l := merge(filepath.ToSlash(f.config), text, generated)
+	merged, l, err := merge(set, f.apart, filepath.ToSlash(f.config), text)
+	if err != nil {
+		return nil, world(err)
+	}
 	if l.Failed() {
 		return nil, a.findings(l, nil) // without the lines of the file, which may hold secrets
 	}
@@ -126,14 +125,18 @@ func (a *app) alertmanagerChanges(set *slo.Set, f alertmanagerFlags) ([]output.C
 	return []output.Change{templates, config}, nil
 }
 
-// merge puts the parts into a configuration, whose receivers must exist.
-func merge(name string, text []byte, generated alertmanager.Config) ([]byte, diag.List) {
+// merge puts the parts that follow from a set into a configuration, whose receivers must exist.
+func merge(set *slo.Set, apart []string, name string, text []byte) ([]byte, diag.List, error) {
+	generated, err := alertmanager.Generate(set, alertmanager.Options{Apart: apart})
+	if err != nil {
+		return nil, nil, err
+	}
 	if len(text) > yamlsrc.MaxBytes {
 		text = text[:yamlsrc.MaxBytes+1] // which Parse refuses
 	}
 	file, l := amconfig.Parse(name, text)
 	if l.Failed() {
-		return nil, l
+		return nil, l, nil
 	}
 	var refs []amconfig.Reference
 	for _, r := range generated.Receivers {
@@ -144,7 +147,7 @@ func merge(name string, text []byte, generated alertmanager.Config) ([]byte, dia
 		parts = append(parts, amconfig.Part(p))
 	}
 	out, more := file.Merge(parts)
-	return out, append(append(l, file.Missing(refs)...), more...)
+	return out, append(append(l, file.Missing(refs)...), more...), nil
 }
 
 // change compares a generated file with what is there. It refuses a file that plimsoll did not write.

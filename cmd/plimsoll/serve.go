@@ -45,6 +45,8 @@ type serveFlags struct {
 	headerWithin time.Duration
 	logFormat    string
 	logLevel     string
+	own          ownFlags
+	alerts       *own // the Alertmanager that serve runs itself; nil: none
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
@@ -59,7 +61,12 @@ func (f *serveFlags) add(c *cobra.Command) {
 	fs.IntVar(&f.connections, "max-connections", 512, "connections at the same time")
 	fs.DurationVar(&f.headerWithin, "header-timeout", 10*time.Second, "how long a client may take for the head of a request")
 	fs.StringArrayVar(&o.Alertmanagers, "alertmanager", nil, "URL of an Alertmanager; may be repeated, each gets every alert")
+	fs.StringVar(&f.own.path, "alertmanager-exec", "", "Alertmanager program that serve runs itself; wants --alertmanager-config")
+	fs.StringVar(&f.own.config, "alertmanager-config", "", "its configuration, into which serve puts what follows from the specs")
+	fs.StringVar(&f.own.listen, "alertmanager-listen", "127.0.0.1:9093", "loopback address at which it listens")
 	fs.StringVar(&o.ScrapeConfig, "scrape-config", "", "file with scrape_configs in the form of Prometheus (static_configs, file_sd_configs)")
+	fs.BoolVar(&o.SelfSLOs, "self-slos", false, "also evaluate the SLOs of Plimsoll itself, over its own metrics; init --self writes them")
+	fs.StringVar(&o.Instance, "instance", "", "name of this server in its own metrics; default: host name and port")
 	fs.StringVar(&o.ExternalURL, "external-url", "", "URL under which people reach this server, for links in alerts")
 	fs.DurationVar(&o.Retention, "retention", server.DefaultRetention, "how long samples are kept")
 	fs.Int64Var(&o.MaxBytes, "max-bytes", 0, "most bytes of samples on disk, the oldest go first; 0 is no limit")
@@ -69,9 +76,12 @@ func (f *serveFlags) add(c *cobra.Command) {
 	fs.DurationVar(&o.SendersWait, "senders-wait", 30*time.Second, "how long missed ticks wait for senders to deliver what they kept")
 	fs.DurationVar(&o.ReloadEvery, "reload-every", 10*time.Second, "how often the specs are looked at; 0 is only on SIGHUP")
 	fs.IntVar(&o.MaxSamples, "max-rule-samples", 50_000_000, "samples that one query of the rules may hold in memory")
-	fs.IntVar(&o.Limits.SeriesPerSource, "max-series-per-source", ingest.DefaultSeriesPerSource, "active series that one sender may push")
+	fs.IntVar(&o.Limits.SeriesPerSource, "max-series-per-source", ingest.DefaultSeriesPerSource, "active series that one sender or one scraped target may have")
+	fs.IntVar(&o.Limits.Labels, "max-labels", ingest.DefaultLabels, "labels of one series")
+	fs.IntVar(&o.Limits.LabelBytes, "max-label-bytes", ingest.DefaultLabelBytes, "bytes of the name or the value of a label")
+	fs.IntVar(&o.Limits.Targets, "max-targets-per-job", ingest.DefaultTargets, "targets of one job of the scrape configuration, unless it has a target_limit")
 	fs.Int64Var(&o.Limits.RequestBytes, "max-request-bytes", ingest.DefaultRequestBytes, "bytes of one pushed request as it is sent")
-	fs.Int64Var(&o.Limits.DecodedBytes, "max-decoded-bytes", ingest.DefaultDecodedBytes, "bytes of one remote write request when unpacked")
+	fs.Int64Var(&o.Limits.DecodedBytes, "max-decoded-bytes", ingest.DefaultDecodedBytes, "bytes of one pushed request when unpacked, and of one scrape unless it has a body_size_limit")
 	fs.IntVar(&o.Limits.Requests, "max-requests", ingest.DefaultRequests, "pushed requests that are worked on at the same time")
 	fs.IntVar(&o.Web.Queries, "max-queries", 20, "queries at the same time")
 	fs.DurationVar(&o.Web.QueryTimeout, "query-timeout", time.Minute, "longest time of one query of a user")
@@ -132,14 +142,21 @@ func (a *app) serve(f serveFlags) error {
 	if err := f.secure(); err != nil {
 		return err
 	}
+	if err := f.own.check(); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", f.listen)
 	if err != nil {
 		return world(err)
 	}
 	defer listener.Close()
 	f.server.Now, f.server.Logger = time.Now, log
+	f.server.Instance = instance(f.server.Instance, listener.Addr())
 	f.server.Web.Version, f.server.Web.ExternalURL = versionText(), f.server.ExternalURL
 	f.server.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := f.prepareOwn(log); err != nil {
+		return world(err)
+	}
 	s, err := server.Open(ctx, f.server)
 	if spec, ok := errors.AsType[*server.SpecError](err); ok {
 		c := compiled{findings: spec.Findings, files: spec.Files}
@@ -151,7 +168,28 @@ func (a *app) serve(f serveFlags) error {
 	if err != nil {
 		return world(err)
 	}
+	stopOwn, err := f.alerts.start(f.server.ReloadEvery)
+	if err != nil {
+		return world(errors.Join(err, s.Close()))
+	}
+	defer stopOwn()
 	return world(errors.Join(f.run(ctx, s, listener, log), s.Close()))
+}
+
+// instance returns the name of this server in its own metrics: what the user says, or host name and port.
+func instance(given string, a net.Addr) string {
+	if given != "" {
+		return given
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return a.String()
+	}
+	_, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return host
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // run serves until ctx ends or the listener fails. First the door is shut, then the work in progress ends.
@@ -179,6 +217,7 @@ func (f serveFlags) run(ctx context.Context, s *server.Server, l net.Listener, l
 		select {
 		case <-hup:
 			s.Reload()
+			f.alerts.signal()
 		case err = <-served:
 			open = false
 		case <-ctx.Done():

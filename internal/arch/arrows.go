@@ -88,6 +88,7 @@ var arrows = []arrow{
 	{"internal/kube", []string{"internal/output", "rules", "dashboards", "slo"}},
 	{"internal/ingest", []string{"internal/store"}},
 	{"internal/notify", []string{"internal/engine", "internal/store"}},
+	{"internal/child", nil},
 	{"internal/web", []string{
 		"internal/engine", "internal/store", "internal/promql", "internal/report", "internal/gate", "internal/ingest",
 		"internal/notify", "rules", "dashboards", "slo", "burnrate",

@@ -87,6 +87,7 @@ type Engine struct {
 	last   time.Time // of the newest evaluation
 	mapped time.Time // of the last store.MapChunks
 
+	evals int64     // of single rules
 	redo  time.Time // the tick that Rewind named
 	again bool      // the present tick is that one
 
@@ -161,6 +162,9 @@ func (e *Engine) EvalAt(ctx context.Context, ts time.Time) ([]Event, error) {
 			return events, fmt.Errorf("evaluate at %s: %w", stamp(ts), err)
 		}
 		errs = append(errs, e.evalBatch(ctx, batch, ts)...)
+		for _, g := range batch {
+			e.evals += int64(len(g.Rules()))
+		}
 		events = append(events, e.pages.take()...)
 	}
 	return events, errors.Join(errs...)

@@ -89,7 +89,7 @@ func (e *Engine) build(files []RuleFile) ([]*group, error) {
 		QueryFunc:              e.instant,
 		NotifyFunc:             e.notify,
 		Context:                context.Background(),
-		Appendable:             results{e.store.Appendable(), e},
+		Appendable:             results{e.store.Results(), e},
 		Queryable:              e.store.Queryable(),
 		Logger:                 e.opts.Logger,
 		OutageTolerance:        e.opts.OutageTolerance,
@@ -172,7 +172,7 @@ func (e *Engine) carryOver(fresh []*group) []*group {
 		}
 		heir := rules.NewGroup(rules.GroupOptions{
 			Name: g.Name(), File: g.File(), Interval: g.Interval(), QueryOffset: new(g.QueryOffset()),
-			Opts: &rules.ManagerOptions{Appendable: results{e.store.Appendable(), e}, Context: context.Background(), Logger: e.opts.Logger},
+			Opts: &rules.ManagerOptions{Appendable: results{e.store.Results(), e}, Context: context.Background(), Logger: e.opts.Logger},
 		})
 		heir.CopyState(g.Group)
 		e.retired = append(e.retired, retired{

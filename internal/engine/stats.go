@@ -59,6 +59,9 @@ func (e *Engine) Stats() []RuleStats {
 	return out
 }
 
+// Evaluations returns how many times single rules were evaluated since Open, whatever Load and ResetStats did.
+func (e *Engine) Evaluations() int64 { return e.evals }
+
 // ResetStats sets all counts to 0.
 func (e *Engine) ResetStats() {
 	for _, g := range e.groups {

@@ -45,29 +45,59 @@ func (g *guarded) watch(ctx context.Context) watch {
 	if !ok {
 		panic("ingest: a request came past its limits")
 	}
-	return watch{r: g.r, call: c, newest: math.MinInt64}
+	return watch{r: g.r, call: c, newest: math.MinInt64, ahead: g.r.now().Add(maxAhead).UnixMilli()}
 }
 
 // errTooMany is the refusal of a new series. It counts as out of bounds, so that senders do not try again for ever.
 var errTooMany = fmt.Errorf("%w: the source has too many active series", storage.ErrOutOfBounds)
+
+// errLabels is the refusal of a series whose labels are too many or too long.
+var errLabels = fmt.Errorf("%w: the labels of a series are too many or too long", storage.ErrOutOfBounds)
+
+// checkLabels checks what every series has to keep to.
+func (l Limits) checkLabels(of labels.Labels) error {
+	n, long := 0, false
+	of.Range(func(x labels.Label) {
+		n++
+		long = long || len(x.Name) > l.LabelBytes || len(x.Value) > l.LabelBytes
+	})
+	if n > l.Labels || long {
+		return errLabels
+	}
+	return nil
+}
 
 // watch is what both forms of appenders share.
 type watch struct {
 	r      *Receiver
 	call   call
 	newest int64
+	ahead  int64 // the latest time that a sample may have, in ms
 	stored int
 	bad    int
 	first  error
+	fatal  error // the first that is not the fault of a sample
 }
 
-// admit checks the limit of series. A series with a reference was admitted before in this request.
+// admit checks the limits of series. A series with a reference was admitted before in this request.
 func (w *watch) admit(ref storage.SeriesRef, l labels.Labels) error {
-	if ref != 0 || w.call.source.admit(l.Hash(), w.r.now(), w.r.limits.SeriesPerSource) {
+	if ref != 0 {
 		return nil
 	}
-	return errTooMany
+	if err := w.r.limits.checkLabels(l); err != nil {
+		return err
+	}
+	if !w.call.source.admit(l.Hash(), w.r.now(), w.r.limits.SeriesPerSource) {
+		return errTooMany
+	}
+	return nil
 }
+
+// errFuture is the refusal of a sample that no clock has reached.
+var errFuture = fmt.Errorf("%w: more than %v ahead of the clock", storage.ErrOutOfBounds, maxAhead)
+
+// maxAhead is how far a sample may be ahead of the clock, as with Prometheus.
+const maxAhead = 10 * time.Minute
 
 // note counts the outcome of one sample and returns what to tell the handler.
 func (w *watch) note(t int64, err error) error {
@@ -78,6 +108,9 @@ func (w *watch) note(t int64, err error) error {
 	}
 	reason, mine := reasonOf(err)
 	w.r.metrics.rejected.WithLabelValues(reason).Inc()
+	if !mine && w.fatal == nil {
+		w.fatal = err
+	}
 	if !w.call.partial || !mine {
 		return err
 	}
@@ -88,11 +121,19 @@ func (w *watch) note(t int64, err error) error {
 	return nil
 }
 
+// The reasons that are limits of ours.
+const (
+	reasonSeries = "series_limit"
+	reasonLabels = "label_limit"
+)
+
 // reasonOf names the reason for which a sample is refused, and reports whether it is the sample's own fault.
 func reasonOf(err error) (string, bool) {
 	switch {
 	case errors.Is(err, errTooMany):
-		return "series_limit", true
+		return reasonSeries, true
+	case errors.Is(err, errLabels):
+		return reasonLabels, true
 	case errors.Is(err, storage.ErrOutOfOrderSample):
 		return "out_of_order", true
 	case errors.Is(err, storage.ErrDuplicateSampleForTimestamp):
@@ -109,6 +150,7 @@ func reasonOf(err error) (string, bool) {
 func (w *watch) committed(err error) error {
 	if err != nil {
 		w.r.metrics.rejected.WithLabelValues("store").Add(float64(w.stored))
+		w.fatal = err
 		return err
 	}
 	w.r.metrics.samples.Add(float64(w.stored))
@@ -159,6 +201,9 @@ func (a *appenderV2) Append(
 	ref storage.SeriesRef, l labels.Labels, st, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram, o storage.AppendV2Options,
 ) (storage.SeriesRef, error) {
 	err := a.admit(ref, l)
+	if t > a.ahead {
+		err = errFuture
+	}
 	if err == nil {
 		ref, err = a.AppenderV2.Append(ref, l, st, t, v, h, fh, o)
 	}

@@ -22,7 +22,6 @@ import (
 
 	remoteapi "github.com/prometheus/client_golang/exp/api/remote"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/storage/remote"
 )
@@ -33,16 +32,22 @@ const (
 	DefaultDecodedBytes    = 64 << 20
 	DefaultRequests        = 32
 	DefaultSeriesPerSource = 500_000
+	DefaultLabels          = 100
+	DefaultLabelBytes      = 8 << 10
+	DefaultTargets         = 10_000
 	DefaultQueueFor        = 5 * time.Second
 )
 
 // Limits bound what senders can do. Each zero value means the default.
 type Limits struct {
 	RequestBytes    int64         // of one request as it is sent
-	DecodedBytes    int64         // of one remote write request after decompression; OTLP has a fixed limit of 32 MiB
+	DecodedBytes    int64         // of one request or scrape after decompression
 	Requests        int           // that are worked on at the same time
 	QueueFor        time.Duration // how long a request waits for its turn
-	SeriesPerSource int           // active series of one source
+	SeriesPerSource int           // active series of one source: a sender, or a target that is scraped
+	Labels          int           // of one series, the metric name included
+	LabelBytes      int           // of a name or a value of a label
+	Targets         int           // of one job that is scraped
 }
 
 func (l Limits) withDefaults() Limits {
@@ -51,6 +56,9 @@ func (l Limits) withDefaults() Limits {
 	l.Requests = cmp.Or(l.Requests, DefaultRequests)
 	l.QueueFor = cmp.Or(l.QueueFor, DefaultQueueFor)
 	l.SeriesPerSource = cmp.Or(l.SeriesPerSource, DefaultSeriesPerSource)
+	l.Labels = cmp.Or(l.Labels, DefaultLabels)
+	l.LabelBytes = cmp.Or(l.LabelBytes, DefaultLabelBytes)
+	l.Targets = cmp.Or(l.Targets, DefaultTargets)
 	return l
 }
 
@@ -84,17 +92,21 @@ func New(st Store, now func() time.Time, l Limits, logger *slog.Logger, reg prom
 	quiet := slog.New(slog.DiscardHandler)
 	r.write = remote.NewWriteHandler(quiet, reg, &guarded{r: r, v1: st.Appendable()},
 		remoteapi.MessageTypes{remoteapi.WriteV1MessageType, remoteapi.WriteV2MessageType}, false, false, false)
-	otlp := config.DefaultOTLPConfig
-	r.otlp = remote.NewOTLPWriteHandler(logger, reg, &guarded{r: r, v2: st.AppendableV2()},
-		func() config.Config { return config.Config{OTLPConfig: otlp} }, remote.OTLPOptions{LookbackDelta: 5 * time.Minute})
+	r.otlp = newOTLPHandler(&guarded{r: r, v2: st.AppendableV2()}, l.DecodedBytes, logger, reg, r.metrics.rejected)
 	return r
 }
 
 // RemoteWrite returns the handler of remote write 1.0 and 2.0.
-func (r *Receiver) RemoteWrite() http.Handler { return r.limited("remote_write", r.write, true) }
+func (r *Receiver) RemoteWrite() http.Handler { return r.limited(remoteWrite, r.write, true) }
 
 // OTLP returns the handler of OTLP/HTTP metrics, protobuf and JSON.
-func (r *Receiver) OTLP() http.Handler { return r.limited("otlp", r.otlp, false) }
+func (r *Receiver) OTLP() http.Handler { return r.limited(otlp, r.otlp, false) }
+
+// The protocols, as metrics name them.
+const (
+	remoteWrite = "remote_write"
+	otlp        = "otlp"
+)
 
 // sourceKey is the key of WithSource.
 type sourceKey struct{}
@@ -150,9 +162,33 @@ func (r *Receiver) limited(protocol string, h http.Handler, snappy bool) http.Ha
 		ctx := context.WithValue(req.Context(), callKey{}, call{r.source(sourceOf(req)), partial})
 		req = req.WithContext(ctx)
 		req.Body = io.NopCloser(bytes.NewReader(body))
-		r.metrics.requests.WithLabelValues(protocol, "taken").Inc()
-		h.ServeHTTP(w, req)
+		a := &answer{ResponseWriter: w, code: http.StatusOK}
+		defer func() { r.metrics.requests.WithLabelValues(protocol, outcomeOf(a.code)).Inc() }()
+		h.ServeHTTP(a, req)
 	})
+}
+
+// answer remembers the status of a response.
+type answer struct {
+	http.ResponseWriter
+	code int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(code int) {
+	a.code = code
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// outcomeOf names what became of a request that was let in, by the status of the answer.
+func outcomeOf(code int) string {
+	switch {
+	case code >= http.StatusInternalServerError:
+		return "failed"
+	case code >= http.StatusBadRequest:
+		return "refused"
+	}
+	return "taken"
 }
 
 // enter waits for a slot.
@@ -192,5 +228,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 		sources: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plimsoll_ingest_sources", Help: "Senders seen since the start."}),
 	}
 	r.MustRegister(m.requests, m.rejected, m.samples, m.sources)
+	for _, protocol := range []string{remoteWrite, otlp} {
+		for _, outcome := range []string{"taken", "refused", "failed", "busy", "size", "read", "method"} {
+			m.requests.WithLabelValues(protocol, outcome) // there at 0, so that no push is not missing telemetry
+		}
+	}
 	return m
 }

@@ -225,18 +225,18 @@ func TestSize(t *testing.T) {
 	}
 }
 
-const otlp = `{"resourceMetrics": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+const otlpJSON = `{"resourceMetrics": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
 "scopeMetrics": [{"metrics": [{"name": "requests", "unit": "1", "sum": {"aggregationTemporality": 2, "isMonotonic": true,
 "dataPoints": [{"startTimeUnixNano": "%d", "timeUnixNano": "%d", "asInt": "7"}]}}]}]}]}`
 
 // TestOTLP: a cumulative counter arrives as Prometheus names it, from JSON, plain or packed.
 func TestOTLP(t *testing.T) {
 	st, r := setup(t, Limits{})
-	text := []byte(fmt.Sprintf(otlp, t0.Add(-time.Hour).UnixNano(), t0.UnixNano()))
+	text := []byte(fmt.Sprintf(otlpJSON, t0.Add(-time.Hour).UnixNano(), t0.UnixNano()))
 	if got := send(r.OTLP(), "application/json", text); got.Code != http.StatusOK {
 		t.Fatalf("got %d %s", got.Code, got.Body)
 	}
-	text = []byte(fmt.Sprintf(otlp, t0.Add(-time.Hour).UnixNano(), t0.Add(30*time.Second).UnixNano()))
+	text = []byte(fmt.Sprintf(otlpJSON, t0.Add(-time.Hour).UnixNano(), t0.Add(30*time.Second).UnixNano()))
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	if _, err := z.Write(text); err != nil {
@@ -340,7 +340,7 @@ scrape_configs:
 - {job_name: file, metrics_path: /file, file_sd_configs: [{files: [targets.json]}]}
 `
 	path := put("scrape.yml", good)
-	s, err := NewScraper(st, path, nil, prometheus.NewRegistry())
+	s, err := NewScraper(st, path, time.Now, Limits{}, nil, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +363,7 @@ scrape_configs:
 	stop()
 	<-done
 	for _, text := range []string{"scrape_configs: 7", good + "rule_files: [x]\n", "nonsense: true\n"} {
-		if _, err := NewScraper(st, put("bad.yml", text), nil, prometheus.NewRegistry()); err == nil {
+		if _, err := NewScraper(st, put("bad.yml", text), time.Now, Limits{}, nil, prometheus.NewRegistry()); err == nil {
 			t.Errorf("%q: got no error", text)
 		}
 	}

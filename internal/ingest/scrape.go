@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/config"
@@ -18,9 +19,10 @@ import (
 
 // Scraper scrapes the targets of a configuration file in the form of Prometheus: global, scrape_configs and
 // scrape_config_files, with static_configs and file_sd_configs. Its limits are those of the file (sample_limit and so
-// on). It is safe for concurrent use.
+// on), and those of Limits where the file has none. It is safe for concurrent use.
 type Scraper struct {
 	path    string
+	limits  Limits
 	log     *slog.Logger
 	scrape  *scrape.Manager
 	targets *discovery.Manager
@@ -31,19 +33,20 @@ type Scraper struct {
 	seen [sha256.Size]byte
 }
 
-// NewScraper reads the file at path and prepares to scrape into st.
-func NewScraper(st Store, path string, logger *slog.Logger, reg prometheus.Registerer) (*Scraper, error) {
+// NewScraper reads the file at path and prepares to scrape into st. now is the wall clock. logger may be nil.
+func NewScraper(st Store, path string, now func() time.Time, l Limits, logger *slog.Logger, reg prometheus.Registerer) (*Scraper, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Scraper{path: path, log: logger, stop: stop, ok: prometheus.NewGauge(prometheus.GaugeOpts{
+	s := &Scraper{path: path, limits: l.withDefaults(), log: logger, stop: stop, ok: prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "plimsoll_scrape_config_ok", Help: "1 if the scrape configuration on disk is the one in use, 0 if it is wrong.",
 	})}
 	reg.MustRegister(s.ok)
 	sd, err := discovery.CreateAndRegisterSDMetrics(reg)
 	if err == nil {
-		s.scrape, err = scrape.NewManager(&scrape.Options{}, logger, nil, nil, st.AppendableV2(), reg)
+		into := newTargets(st.AppendableV2(), now, s.limits, logger, reg)
+		s.scrape, err = scrape.NewManager(&scrape.Options{PassMetadataInContext: true}, logger, nil, nil, into, reg)
 	}
 	if err == nil {
 		s.targets = discovery.NewManager(ctx, logger, reg, sd, discovery.Name("scrape"))
@@ -77,6 +80,7 @@ func (s *Scraper) load() error {
 		len(cfg.AlertingConfig.AlertmanagerConfigs) > 0 {
 		return errors.New("want global, scrape_configs and scrape_config_files only")
 	}
+	s.limit(cfg)
 	jobs, err := cfg.GetScrapeConfigs()
 	if err != nil {
 		return err
@@ -93,6 +97,23 @@ func (s *Scraper) load() error {
 	}
 	s.ok.Set(1)
 	return nil
+}
+
+// limit sets the limits that the configuration leaves open: for the jobs of other files, too, which are read later.
+func (s *Scraper) limit(cfg *config.Config) {
+	fill(&cfg.GlobalConfig.BodySizeLimit, s.limits.DecodedBytes)
+	fill(&cfg.GlobalConfig.TargetLimit, s.limits.Targets)
+	for _, j := range cfg.ScrapeConfigs {
+		fill(&j.BodySizeLimit, s.limits.DecodedBytes)
+		fill(&j.TargetLimit, s.limits.Targets)
+	}
+}
+
+// fill sets a limit that is not set.
+func fill[T ~int64 | ~uint, L int64 | int](limit *T, to L) {
+	if *limit == 0 {
+		*limit = T(to)
+	}
 }
 
 // Reload applies the file if it has changed. A wrong one changes nothing.

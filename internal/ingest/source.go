@@ -18,6 +18,27 @@ type source struct {
 	present, past  map[uint64]struct{} // hashes of the series of this generation and of the one before
 	turned         time.Time           // when present began
 	newest, active time.Time           // time of the newest sample, and when something was stored last
+	told           time.Time           // when the log said last that it is limited
+}
+
+func newSource(now time.Time) *source { return &source{present: map[uint64]struct{}{}, turned: now} }
+
+// idle reports whether none of its series can be active any more.
+func (s *source) idle(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Sub(s.active) >= 2*generation
+}
+
+// tell reports whether it is time to log that the source is limited: once a generation.
+func (s *source) tell(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.told.IsZero() && now.Sub(s.told) < generation {
+		return false
+	}
+	s.told = now
+	return true
 }
 
 // source returns the sender called name. Beyond a thousand senders the rest count as one.
@@ -30,7 +51,7 @@ func (r *Receiver) source(name string) *source {
 		s = r.sources[name]
 	}
 	if s == nil {
-		s = &source{present: map[uint64]struct{}{}, turned: r.now()}
+		s = newSource(r.now())
 		r.sources[name] = s
 		r.metrics.sources.Set(float64(len(r.sources)))
 	}

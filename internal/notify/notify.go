@@ -75,6 +75,10 @@ type Queue struct {
 func New(urls []string, now func() time.Time, o Options) (*Queue, error) {
 	o = o.withDefaults()
 	q := &Queue{opts: o, now: now, metrics: newMetrics(o.Registerer)}
+	o.Registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "plimsoll_notify_undelivered_seconds",
+		Help: "How long an alert has been waiting at most, for the Alertmanager that has waited least; 0 if none waits or there is no Alertmanager.",
+	}, func() float64 { return q.undelivered().Seconds() }))
 	for i, raw := range urls {
 		u, err := url.Parse(raw)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -163,11 +167,35 @@ func (q *Queue) Status() []Status {
 	return out
 }
 
+// undelivered returns how long an alert has been waiting at most, for the Alertmanager that is best off.
+func (q *Queue) undelivered() time.Duration {
+	var out time.Duration
+	now := q.now()
+	for i, t := range q.targets {
+		if wait := t.longest(now); i == 0 || wait < out {
+			out = wait
+		}
+	}
+	return out
+}
+
+// longest returns how long an alert has been waiting at most.
+func (t *target) longest(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out time.Duration
+	for _, e := range t.waiting {
+		out = max(out, now.Sub(e.since))
+	}
+	return out
+}
+
 // entry is the newest state of an alert; turn tells states of one alert apart, and orders alerts by age.
 type entry struct {
 	alert engine.Alert
 	valid time.Duration // of a firing alert, from the send
 	turn  int64
+	since time.Time // when the oldest state began to wait that was not sent
 }
 
 // target is one Alertmanager.
@@ -196,13 +224,18 @@ func (t *target) signal() {
 }
 
 func (t *target) put(tick time.Time, alerts []engine.Alert) {
+	now := t.q.now()
 	t.mu.Lock()
 	for _, a := range alerts {
 		if a.State == engine.Pending {
 			continue
 		}
 		t.turn++
-		t.waiting[a.Labels.String()] = entry{a, a.ValidUntil.Sub(tick), t.turn}
+		key, since := a.Labels.String(), now
+		if before, waits := t.waiting[key]; waits {
+			since = before.since
+		}
+		t.waiting[key] = entry{a, a.ValidUntil.Sub(tick), t.turn, since}
 	}
 	t.shrink()
 	t.q.metrics.waiting.WithLabelValues(t.public).Set(float64(len(t.waiting)))
@@ -339,8 +372,13 @@ func (t *target) settle(keys []string, batch []entry, err error) {
 		m.sent.WithLabelValues(t.public).Add(n)
 	}
 	for i, k := range keys {
-		if t.waiting[k].turn == batch[i].turn {
+		e, waits := t.waiting[k]
+		switch {
+		case waits && e.turn == batch[i].turn:
 			delete(t.waiting, k)
+		case waits:
+			e.since = now
+			t.waiting[k] = e
 		}
 	}
 	m.waiting.WithLabelValues(t.public).Set(float64(len(t.waiting)))

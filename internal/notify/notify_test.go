@@ -208,3 +208,32 @@ func TestNew(t *testing.T) {
 		}
 	}
 }
+
+// TestUndelivered: an alert that is repeated goes on waiting; of several Alertmanagers the one that is best off counts.
+func TestUndelivered(t *testing.T) {
+	play(t, Options{}, func(q *Queue, am *alertmanager) {
+		f := func(when string, want time.Duration) {
+			t.Helper()
+			if got := q.undelivered(); got != want {
+				t.Errorf("%s: got %v, want %v", when, got, want)
+			}
+		}
+		f("at the start", 0)
+		am.set(true)
+		time.Sleep(time.Hour)
+		f("while it is away and nothing waits", 0)
+		q.Put(time.Now(), []engine.Alert{firing("a")})
+		time.Sleep(time.Minute)
+		q.Put(time.Now(), []engine.Alert{firing("a"), firing("b")})
+		time.Sleep(time.Minute)
+		f("after two minutes", 2*time.Minute)
+		other := newTarget(q, "http://other", "http://other")
+		q.targets = append(q.targets, other)
+		f("with another that has everything", 0)
+		q.targets = q.targets[:1]
+		am.set(false)
+		time.Sleep(DefaultRetryTo)
+		synctest.Wait()
+		f("when it is back", 0)
+	})
+}

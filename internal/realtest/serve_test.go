@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // liveServe starts plimsoll serve with a target to scrape.
@@ -18,13 +20,45 @@ func liveServe(t testing.TB, _ []string, target, notify string) *database {
 // serve starts plimsoll serve on the specs of the live test with its data in dir.
 func serve(t testing.TB, dir, target string, notify ...string) *database {
 	t.Helper()
-	addr := address(t)
-	config := write(t, dir, "scrape.yml", fmt.Sprintf(scrapeConfig, target))
-	args := []string{"serve", "--specs", "testdata/live", "--data", dir + "/data", "--listen", addr, "--scrape-config", config}
+	flags := []string{"--scrape-config", write(t, dir, "scrape.yml", fmt.Sprintf(scrapeConfig, target))}
 	for _, url := range notify {
-		args = append(args, "--alertmanager", url)
+		flags = append(flags, "--alertmanager", url)
 	}
+	return serveAt(t, dir, address(t), flags...)
+}
+
+// serveAt starts plimsoll serve on the specs of the live test, with its data in dir, at addr.
+func serveAt(t testing.TB, dir, addr string, flags ...string) *database {
+	t.Helper()
+	args := append([]string{"serve", "--specs", "testdata/live", "--data", dir + "/data", "--listen", addr}, flags...)
 	return &database{server: start(t, "plimsoll", addr, "/-/ready", args...)}
+}
+
+// TestServeSelf: while an alert waits for an Alertmanager that is away, serve spends its own budget of notifications,
+// and pages about itself when the Alertmanager is there.
+func TestServeSelf(t *testing.T) {
+	t.Parallel()
+	h, s, addr, dir := newHook(t), newService(t), address(t), t.TempDir()
+	db := serveAt(t, dir, address(t), "--self-slos", "--instance", "one", "--alertmanager", "http://"+addr,
+		"--scrape-config", write(t, dir, "scrape.yml", fmt.Sprintf(scrapeConfig, s.address())))
+	l := &live{t: t, db: db, service: s}
+	l.await("two evaluations of samples", func() bool { return l.seen() >= 2 })
+	s.begin()
+	const page = `ALERTS{slo="plimsoll-notifications",instance="one",severity="page",alertstate="firing"}`
+	l.await("it pages about itself", func() bool { return len(l.samples(page)) > 0 })
+	l.await("the budget shows it", func() bool {
+		left := l.last(slo.SeriesBudgetRemaining + `{slo="plimsoll-notifications"}`)
+		return left < 1
+	})
+	for _, name := range []string{"evaluations", "rules", "up"} { // nothing is pushed
+		if left := l.last(slo.SeriesBudgetRemaining + `{slo="plimsoll-` + name + `",instance="one"}`); left != 1 {
+			t.Errorf("plimsoll-%s: %v of the budget is left, want all of it", name, left)
+		}
+	}
+	am := alertmanager(t, t.TempDir(), addr, h)
+	am.await("the page about itself comes", liveWithin, func() bool {
+		return strings.Contains(strings.Join(h.names(), "\n"), "firing plimsoll-notifications page")
+	})
 }
 
 // TestServeAlertmanagerAway: of two Alertmanagers one is away when the page begins and comes back while it lasts.

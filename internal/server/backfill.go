@@ -21,7 +21,9 @@ const (
 	// fillMore is how much more than the longest window the past of an SLO is evaluated.
 	fillMore = time.Hour
 	// fillNear is how many ticks from the present the schedule itself takes over.
-	fillNear = 4
+	fillNear = 1
+	// publishAgain is the wait before the new past is tried to be stored again.
+	publishAgain = time.Minute
 )
 
 // backfill evaluates the past of new SLOs beside the schedule, with rules of their own, until it has come so near
@@ -36,7 +38,8 @@ type backfill struct {
 	at      atomic.Int64 // the next tick, in seconds
 	target  atomic.Int64 // the tick that the schedule evaluates next, in seconds
 	stop    context.CancelFunc
-	done    chan struct{}
+	done    chan struct{} // closed when nothing goes on in the background
+	shown   bool          // the draft is what the schedule goes on with
 }
 
 // startFill begins to evaluate the past of those SLOs of rs that are not known. One that is in progress ends.
@@ -86,13 +89,17 @@ func (s *Server) dropFill() {
 	if s.fill == nil {
 		return
 	}
-	s.fill.stop()
-	<-s.fill.done
-	s.fill.close()
+	f := s.fill
+	f.stop()
+	<-f.done
+	if f.draft != nil {
+		f.draft.Hide()
+	}
+	s.closing.Go(f.close)
 	s.fill = nil
 }
 
-// close gives the draft up.
+// close gives the draft up. It waits for queries that read it.
 func (f *backfill) close() {
 	if f.draft != nil {
 		_ = f.draft.Close() // of a temporary directory, which Close removes
@@ -194,7 +201,7 @@ func lastFilled(e *engine.Engine, names []string, newest time.Time) (time.Time, 
 // fillTick evaluates one tick of the past.
 func (s *Server) fillTick(ctx context.Context, f *backfill) {
 	t := time.Unix(f.at.Load(), 0).UTC()
-	_, err := f.engine.EvalAt(ctx, t)
+	_, err := s.evaluate(ctx, f.engine, t)
 	if ctx.Err() != nil {
 		return
 	}
@@ -239,25 +246,30 @@ func (s *Server) joinFill(ctx context.Context) {
 	default:
 		return
 	}
+	if f.shown {
+		s.finishFill(ctx, f)
+		return
+	}
 	for f.engine != nil && f.at.Load() < s.next.Unix() {
 		if ctx.Err() != nil {
 			return
 		}
 		s.fillTick(ctx, f)
 	}
-	defer f.close()
-	s.fill = nil
 	if f.draft != nil {
-		if err := f.publish(ctx); err != nil {
-			s.log.Error("the new past of changed SLOs is not taken over", "err", err)
-			s.startFill(f.rs)
-			return
-		}
+		s.showFill(ctx, f)
+		return
 	}
+	s.fill = nil
 	if err := s.loadAfter(ctx, f); err != nil {
 		s.log.Error("rules of new SLOs not loaded", "err", err)
 		return
 	}
+	s.filled(f)
+}
+
+// filled notes that the past of the SLOs of f is recorded.
+func (s *Server) filled(f *backfill) {
 	if err := s.ledger.add(f.rs, f.names); err != nil {
 		s.log.Error("the past of new SLOs will be evaluated again at the next start", "err", err)
 	}
@@ -281,6 +293,54 @@ func (s *Server) shipFill(f *backfill) {
 	}
 }
 
+// showFill lets the schedule go on with the new past of changed SLOs. It takes the place of the old in the background,
+// which may take minutes.
+func (s *Server) showFill(ctx context.Context, f *backfill) {
+	// From now on the store holds neither the old past nor the new one as a whole.
+	if err := s.ledger.doubt(f.names); err != nil {
+		s.log.Error("the new past of changed SLOs is not taken over", "err", err)
+		s.startFill(f.rs)
+		return
+	}
+	f.draft.Show()
+	f.shown = true
+	if err := s.loadAfter(ctx, f); err != nil {
+		s.log.Error("rules of new SLOs not loaded", "err", err)
+	}
+	until := s.next.Add(-s.step())
+	background, stop := context.WithCancel(context.Background())
+	f.stop, f.done = stop, make(chan struct{})
+	go func() {
+		defer close(f.done)
+		for background.Err() == nil {
+			err := s.publish(background, f, until)
+			if err == nil || background.Err() != nil {
+				return
+			}
+			s.log.Error("the new past of changed SLOs is not stored yet, trying again", "err", err, "after", publishAgain)
+			again := time.NewTimer(publishAgain)
+			select {
+			case <-background.Done():
+			case <-again.C:
+			}
+			again.Stop()
+		}
+	}()
+	s.show()
+}
+
+// finishFill ends a backfill whose new past is in the store.
+func (s *Server) finishFill(ctx context.Context, f *backfill) {
+	if err := f.draft.Finish(ctx); err != nil {
+		s.log.Error("the new past of changed SLOs is not taken over", "err", err)
+		s.startFill(f.rs)
+		return
+	}
+	s.fill = nil
+	s.closing.Go(f.close)
+	s.filled(f)
+}
+
 // loadAfter loads the rules of the SLOs of f and those before it. What alerts of changed SLOs did by their old past is
 // forgotten.
 func (s *Server) loadAfter(ctx context.Context, f *backfill) error {
@@ -294,13 +354,13 @@ func (s *Server) loadAfter(ctx context.Context, f *backfill) error {
 	return err
 }
 
-// publish replaces the old past by the new one.
-func (f *backfill) publish(ctx context.Context) error {
+// publish replaces the old past of the SLOs of f by the new one, up to a time.
+func publish(ctx context.Context, f *backfill, until time.Time) error {
 	var some []string
 	for _, n := range f.names {
 		some = append(some, regexp.QuoteMeta(n))
 	}
-	return f.draft.Publish(ctx, slo.LabelSLO, strings.Join(some, "|"))
+	return f.draft.Publish(ctx, slo.LabelSLO, strings.Join(some, "|"), until)
 }
 
 func sortedUnion(a, b []string) []string {

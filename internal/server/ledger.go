@@ -56,11 +56,29 @@ func (l *ledger) changed(rs *ruleset) []string {
 	return out
 }
 
+// inDoubt is in place of a digest while the past of an SLO is being replaced.
+const inDoubt = "in doubt"
+
+// doubt notes that what is recorded of the SLOs called names is of no rules: it will be changed, whatever the rules.
+func (l *ledger) doubt(names []string) error {
+	for _, name := range names {
+		if _, ok := l.SLOs[name]; ok {
+			l.SLOs[name] = inDoubt
+		}
+	}
+	return l.write()
+}
+
 // add notes that the past of the SLOs called names is recorded.
 func (l *ledger) add(rs *ruleset, names []string) error {
 	for _, name := range names {
 		l.SLOs[name] = rs.digests[name]
 	}
+	return l.write()
+}
+
+// write replaces the file.
+func (l *ledger) write() error {
 	text, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		return err

@@ -180,3 +180,102 @@ func TestChanged(t *testing.T) {
 		t.Errorf("after a restart: got %+v, want no backfill", s)
 	}
 }
+
+// TestChangedMeanwhile: while the new past of a changed SLO takes the place of the old, no tick is late, that SLO is
+// evaluated by its new past, and afterwards nobody can tell.
+func TestChangedMeanwhile(t *testing.T) {
+	changed := strings.ReplaceAll(spec("shop-too", "99%"), `code="500"`, `code="200"`)
+	both := service + "---\n" + spec("shop-requests", "99.9%") + "---\n" + spec("shop-too", "99%")
+	other := service + "---\n" + spec("shop-requests", "99.9%") + "---\n" + changed
+	with := func(specs string) *world {
+		w := newWorld(t, Options{})
+		w.close()
+		w.specs(specs)
+		w.open()
+		return w
+	}
+	const during = 66 * time.Minute
+	budget := func(w *world) (out struct {
+		SLO struct {
+			Groups []struct{ BudgetRemaining, Events, Bad float64 }
+		}
+	},
+	) {
+		w.get("/plimsoll/v1/slos/shop-too", &out)
+		return out
+	}
+	w := with(other)
+	w.live(start.Add(during))
+	wantBudget := budget(w)
+	w.live(start.Add(end))
+	want := w.recorded(start, start.Add(end))
+
+	v := with(both)
+	begun, hold := make(chan struct{}), make(chan struct{})
+	v.srv.publish = func(ctx context.Context, f *backfill, until time.Time) error {
+		close(begun)
+		<-hold
+		return publish(ctx, f, until)
+	}
+	v.live(start.Add(time.Hour))
+	v.specs(other)
+	v.srv.reloadNow(context.Background(), false)
+	<-v.srv.fill.done
+	v.live(start.Add(62 * time.Minute))
+	<-begun
+	v.live(start.Add(during))
+	if got := testutil.ToFloat64(v.srv.metrics.late); got != 0 {
+		t.Errorf("got %v late ticks", got)
+	}
+	if diff := cmp.Diff(wantBudget, budget(v)); diff != "" {
+		t.Errorf("budget while it is replaced (-always +changed):\n%s", diff)
+	}
+	close(hold)
+	v.settle()
+	v.live(start.Add(end))
+	got := v.recorded(start, start.Add(end))
+	for _, name := range []string{"shop-requests", "shop-too"} {
+		if diff := cmp.Diff(only(want, name), only(got, name)); diff != "" {
+			t.Errorf("%s (-always +changed):\n%s", name, diff)
+		}
+	}
+}
+
+// TestChangedTwice: specs that change again while the past is replaced, and back, and a restart in the midst of it,
+// leave nothing of the past that was not to be.
+func TestChangedTwice(t *testing.T) {
+	was := service + "---\n" + spec("shop-requests", "99.9%")
+	other := strings.ReplaceAll(was, `code="500"`, `code="200"`)
+	w := newWorld(t, Options{})
+	w.live(start.Add(end))
+	want := w.recorded(start, start.Add(end))
+
+	v := newWorld(t, Options{})
+	half := errors.New("in the midst of it")
+	stuck := func(ctx context.Context, f *backfill, until time.Time) error {
+		if err := publish(ctx, f, until); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return half
+	}
+	v.srv.publish = stuck
+	v.live(start.Add(time.Hour))
+	for _, specs := range []string{other, was, other} {
+		v.specs(specs)
+		v.srv.reloadNow(context.Background(), false)
+		if v.srv.fill == nil {
+			t.Fatal("the past is not evaluated anew")
+		}
+		<-v.srv.fill.done
+		v.srv.Step(context.Background())
+	}
+	v.close()
+	v.specs(was)
+	v.open()
+	v.settle()
+	v.live(start.Add(end))
+	if diff := cmp.Diff(want, v.recorded(start, start.Add(end))); diff != "" {
+		t.Errorf("(-never changed +changed and back):\n%s", diff)
+	}
+}

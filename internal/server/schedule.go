@@ -42,6 +42,7 @@ func (s *Server) begin(ctx context.Context, rs *ruleset) error {
 	if err := s.load(ctx, s.ledger.known(rs), last); err != nil {
 		return err
 	}
+	s.taken()
 	now := s.opts.Now()
 	step := s.step()
 	s.next = now.Add(-s.opts.Delay).Truncate(step).Add(step)
@@ -73,6 +74,13 @@ func (s *Server) takeOver(ctx context.Context, rs *ruleset, last time.Time) (tim
 		s.log.Error("what the store has recorded is not taken over", "err", err)
 	}
 	return s.lastTick(ctx)
+}
+
+// taken tells others which set is evaluated now.
+func (s *Server) taken() {
+	if s.opts.Taken != nil {
+		s.opts.Taken(s.live.set)
+	}
 }
 
 // step is the time between two ticks.
@@ -168,7 +176,7 @@ func (s *Server) tick(ctx context.Context) error {
 	if s.ship != nil {
 		whole = ctx // a store that does not answer must not keep the process from ending
 	}
-	events, err := s.engine.EvalAt(whole, s.next)
+	events, err := s.evaluate(whole, s.engine, s.next)
 	s.count(events, err)
 	if errors.Is(err, store.ErrAway) || whole.Err() != nil {
 		return s.unfinished(err)
@@ -185,8 +193,9 @@ func (s *Server) tick(ctx context.Context) error {
 		return err
 	}
 	s.failedLast = false
-	s.metrics.duration.Observe(s.opts.Now().Sub(began).Seconds())
-	s.metrics.lag.Set(s.opts.Now().Sub(s.next).Seconds())
+	now := s.opts.Now()
+	s.metrics.duration.Observe(now.Sub(began).Seconds())
+	s.metrics.lag.Set(now.Sub(s.next).Seconds())
 	s.metrics.ticks.Inc()
 	if s.ship != nil {
 		s.ship.until(s.next.Add(-s.live.offset))
@@ -194,6 +203,9 @@ func (s *Server) tick(ctx context.Context) error {
 		s.metrics.unwritten.Set(max(s.next.Add(-s.live.offset).Sub(upTo).Seconds(), 0))
 		s.metrics.queries.Set(float64(s.opts.Store.Asked() - s.asked))
 		s.asked = s.opts.Store.Asked()
+	}
+	if now.Sub(s.next) > s.opts.Delay+s.step() {
+		s.metrics.late.Inc()
 	}
 	s.next = s.next.Add(s.step())
 	s.show()
@@ -228,6 +240,14 @@ func (s *Server) setAway(err error) {
 		s.log.Info("the store can be asked again", "tick", s.next)
 	}
 	s.view.away = err
+}
+
+// evaluate evaluates the tick at t with e and counts the rules.
+func (s *Server) evaluate(ctx context.Context, e *engine.Engine, t time.Time) ([]engine.Event, error) {
+	before := e.Evaluations()
+	events, err := e.EvalAt(ctx, t)
+	s.metrics.evaluations.Add(float64(e.Evaluations() - before))
+	return events, err
 }
 
 // mark stores that the tick at t is evaluated.

@@ -28,6 +28,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 	"github.com/plimsoll-slo/plimsoll/internal/store/remote"
 	"github.com/plimsoll-slo/plimsoll/internal/web"
+	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // The defaults of Options.
@@ -59,6 +60,14 @@ type Options struct {
 	SendersWait, Backlog time.Duration
 	ReloadEvery          time.Duration // how often the specs are looked at; 0 means only when Reload is called
 
+	// Taken, if set, is called with each set that is taken over, the first during Open. It must not block.
+	Taken func(*slo.Set)
+
+	// SelfSLOs adds the SLOs of Plimsoll itself (SelfSpecs), over its own metrics as the target Instance of the job
+	// SelfJob.
+	SelfSLOs bool
+	Instance string
+
 	Limits ingest.Limits
 	Notify notify.Options
 	Web    web.Options
@@ -72,6 +81,7 @@ func (o Options) withDefaults() Options {
 	o.Retention = cmp.Or(o.Retention, DefaultRetention)
 	o.MaxCatchUp = min(cmp.Or(o.MaxCatchUp, DefaultMaxCatchUp), o.Retention)
 	o.Backlog = cmp.Or(o.Backlog, DefaultBacklog)
+	o.Instance = cmp.Or(o.Instance, "localhost")
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -91,6 +101,8 @@ type Server struct {
 	queue    *notify.Queue
 	receiver *ingest.Receiver
 	scraper  *ingest.Scraper // nil: nothing is scraped
+	self     *ingest.Self    // nil: it does not watch itself
+	selfOK   atomic.Bool     // the last scrape of itself was stored
 	handler  http.Handler
 	metrics  metrics
 	ledger   *ledger
@@ -107,6 +119,9 @@ type Server struct {
 	tries      int       // of the present tick for which the store of others was away
 	added      []string  // labels that the store of others adds to every series
 	asked      int64     // queries to the store of others before the present tick
+	publish    func(ctx context.Context, f *backfill, until time.Time) error
+
+	closing sync.WaitGroup // what is closed in the background
 
 	ready atomic.Bool
 	mu    sync.Mutex
@@ -123,7 +138,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	if err := os.MkdirAll(o.Data, 0o750); err != nil {
 		return nil, fmt.Errorf("open server: %w", err)
 	}
-	s := &Server{opts: o, log: o.Logger, metrics: newMetrics(o.Registry), reload: make(chan struct{}, 1)}
+	s := &Server{opts: o, log: o.Logger, metrics: newMetrics(o.Registry), reload: make(chan struct{}, 1), publish: publish}
 	rs, err := s.firstRules()
 	if err != nil {
 		return nil, err
@@ -165,9 +180,13 @@ func (s *Server) wire(ctx context.Context, rs *ruleset) (err error) {
 	}
 	s.receiver = ingest.New(s.store, o.Now, o.Limits, o.Logger.With("part", "ingest"), o.Registry)
 	if o.ScrapeConfig != "" {
-		if s.scraper, err = ingest.NewScraper(s.store, o.ScrapeConfig, o.Logger.With("part", "scrape"), o.Registry); err != nil {
+		if s.scraper, err = ingest.NewScraper(s.store, o.ScrapeConfig, o.Now, o.Limits, o.Logger.With("part", "scrape"), o.Registry); err != nil {
 			return err
 		}
+	}
+	if o.SelfSLOs {
+		s.self = ingest.NewSelf(s.store, o.Registry, SelfJob, o.Instance)
+		s.selfOK.Store(true)
 	}
 	if err := s.begin(ctx, rs); err != nil {
 		return err
@@ -239,6 +258,9 @@ func (s *Server) Run(ctx context.Context) {
 	if s.ship != nil {
 		wg.Go(func() { s.ship.run(ctx) })
 	}
+	if s.self != nil {
+		wg.Go(func() { s.watchSelf(ctx) })
+	}
 	wg.Go(func() { s.schedule(ctx) })
 	wg.Wait()
 	if s.ship != nil {
@@ -261,6 +283,7 @@ func (s *Server) Flush(ctx context.Context) error {
 // Close closes the store. Run must have returned.
 func (s *Server) Close() error {
 	s.dropFill()
+	s.closing.Wait()
 	return s.store.Close()
 }
 
@@ -272,15 +295,34 @@ func (s *Server) schedule(ctx context.Context) {
 		defer t.Stop()
 		look = t.C
 	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	read := make(chan reading, 1)
+	busy, again := false, false // a look is in progress; another one is wanted after it
+	begin := func(forced bool) {
+		if busy {
+			again = again || forced
+			return
+		}
+		busy = true
+		wg.Go(func() { read <- s.read(forced) })
+	}
 	for {
 		wait := time.NewTimer(s.Step(ctx))
 		select {
 		case <-ctx.Done():
 		case <-wait.C:
 		case <-s.reload:
-			s.reloadNow(ctx, true)
+			begin(true)
 		case <-look:
-			s.reloadNow(ctx, false)
+			begin(false)
+		case r := <-read:
+			busy = false
+			s.apply(ctx, r)
+			if again {
+				again = false
+				begin(true)
+			}
 		}
 		wait.Stop()
 		if ctx.Err() != nil {

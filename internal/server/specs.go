@@ -159,8 +159,8 @@ func (e *SpecError) Error() string {
 }
 
 // readSpecs reads and compiles the specs. It returns nil if their text has the digest known.
-func readSpecs(paths []string, known string) (*ruleset, error) {
-	files, findings := slo.ReadFiles(paths...)
+func (o Options) readSpecs(known string) (*ruleset, error) {
+	files, findings := slo.ReadFiles(o.Specs...)
 	h := sha256.New()
 	for _, f := range files {
 		fmt.Fprintf(h, "%q %d\n%s", f.Name, len(f.Text), f.Text)
@@ -176,6 +176,12 @@ func readSpecs(paths []string, known string) (*ruleset, error) {
 	if findings.Failed() {
 		return &ruleset{texts: texts}, &SpecError{findings, files}
 	}
+	var err error
+	if o.SelfSLOs {
+		if set, err = withSelf(set); err != nil {
+			return &ruleset{texts: texts}, err
+		}
+	}
 	rs, err := newRuleset(set, texts)
 	if err != nil {
 		return &ruleset{texts: texts}, err
@@ -185,7 +191,7 @@ func readSpecs(paths []string, known string) (*ruleset, error) {
 
 // firstRules returns the rules to start with.
 func (s *Server) firstRules() (*ruleset, error) {
-	rs, err := readSpecs(s.opts.Specs, "")
+	rs, err := s.opts.readSpecs("")
 	if err == nil {
 		s.accepted(rs)
 		return rs, nil
@@ -242,22 +248,41 @@ func (s *Server) refused(rs *ruleset, err error) {
 	}
 }
 
-// reloadNow takes over changed specs. forced says so in the log even if nothing changed.
-func (s *Server) reloadNow(ctx context.Context, forced bool) {
+// reading is what became of a look at the specs.
+type reading struct {
+	rs     *ruleset // nil: they have not changed
+	err    error
+	forced bool // say so in the log even if nothing changed
+}
+
+// reloadNow takes over changed specs.
+func (s *Server) reloadNow(ctx context.Context, forced bool) { s.apply(ctx, s.read(forced)) }
+
+// read looks at the scrape configuration and reads and compiles changed specs. It may run beside the schedule: the specs
+// of thousands of SLOs take seconds.
+func (s *Server) read(forced bool) reading {
 	if s.scraper != nil {
 		s.scraper.Reload()
 	}
-	rs, err := readSpecs(s.opts.Specs, s.view.specs.seen)
+	s.mu.Lock()
+	seen := s.view.specs.seen
+	s.mu.Unlock()
+	rs, err := s.opts.readSpecs(seen)
+	return reading{rs, err, forced}
+}
+
+// apply takes over specs that were read.
+func (s *Server) apply(ctx context.Context, r reading) {
 	switch {
-	case err != nil:
-		s.refused(rs, err)
-	case rs == nil:
-		if forced {
+	case r.err != nil:
+		s.refused(r.rs, r.err)
+	case r.rs == nil:
+		if r.forced {
 			s.log.Info("the specs have not changed")
 		}
 	default:
-		if err := s.take(ctx, rs); err != nil {
-			s.refused(rs, err)
+		if err := s.take(ctx, r.rs); err != nil {
+			s.refused(r.rs, err)
 		}
 	}
 	s.show()
@@ -275,6 +300,7 @@ func (s *Server) take(ctx context.Context, rs *ruleset) error {
 		s.next = s.next.Add(-step).Truncate(rs.step).Add(rs.step)
 	}
 	s.accepted(rs)
+	s.taken()
 	s.log.Info("specs loaded", "slos", len(rs.set.SLOs), "digest", rs.set.Digest)
 	s.startFill(rs)
 	return nil

@@ -46,6 +46,21 @@ func (r *room) check() error {
 	return nil
 }
 
+// enough fails if so many bytes more would leave too little free space.
+func (r *room) enough(more uint64) error {
+	if r.least == 0 {
+		return nil
+	}
+	free, err := freeBytes(r.dir)
+	if err != nil {
+		return fmt.Errorf("free space of %q: %w", r.dir, err)
+	}
+	if free < r.least+more {
+		return ErrLowSpace
+	}
+	return nil
+}
+
 // roomy is a database that takes samples only while there is room.
 type roomy struct {
 	db interface {

@@ -14,8 +14,10 @@ import (
 	"math"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
@@ -32,6 +34,9 @@ const replayStripes = 1 << 10
 
 // never is an interval that no process lives through: it switches Prometheus' periodic block reload off.
 const never = 100 * 365 * 24 * time.Hour
+
+// reloadEvery is how often the database looks which blocks there are: Publish waits for it.
+const reloadEvery = 5 * time.Second
 
 // Options of a Store. The zero value is a store like that of a Prometheus server.
 type Options struct {
@@ -65,6 +70,10 @@ type Store struct {
 
 	under  storage.Queryable // of a Draft: what is seen below it
 	hidden func(Labels) bool // of a Draft: what is not seen of that
+
+	draft     atomic.Pointer[Draft]   // that is shown; nil: none
+	whole     atomic.Pointer[tsdb.DB] // db, for condemned, which the database asks before it is open
+	condemned sync.Map                // ULIDs of blocks that hold nothing any more
 }
 
 // Open opens or creates the database in dir. An empty dir means a new temporary directory that Close removes.
@@ -83,7 +92,9 @@ func Open(dir string, o Options) (*Store, error) {
 		s.dir, s.temp = tmp, true
 	}
 	s.room.dir = s.dir
-	db, err := tsdb.Open(s.dir, o.Logger, o.Registerer, tsdbOptions(o), nil)
+	to := tsdbOptions(o)
+	to.BlocksToDelete = s.blocksToDelete
+	db, err := tsdb.Open(s.dir, o.Logger, o.Registerer, to, nil)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", s.dir, err), s.removeTemp())
 	}
@@ -91,7 +102,22 @@ func Open(dir string, o Options) (*Store, error) {
 		db.DisableCompactions()
 	}
 	s.db = db
+	s.whole.Store(db)
 	return s, nil
+}
+
+// blocksToDelete returns the blocks that retention or Publish wants to go.
+func (s *Store) blocksToDelete(blocks []*tsdb.Block) map[ulid.ULID]struct{} {
+	out := map[ulid.ULID]struct{}{}
+	if db := s.whole.Load(); db != nil {
+		out = tsdb.DefaultBlocksToDelete(db)(blocks)
+	}
+	for _, b := range blocks {
+		if _, gone := s.condemned.Load(b.Meta().ULID); gone {
+			out[b.Meta().ULID] = struct{}{}
+		}
+	}
+	return out
 }
 
 // tsdbOptions translates o.
@@ -104,6 +130,7 @@ func tsdbOptions(o Options) *tsdb.Options {
 	}
 	t.OutOfOrderTimeWindow = o.OutOfOrder.Milliseconds()
 	t.MaxBytes = o.MaxBytes
+	t.BlockReloadInterval = reloadEvery
 	if o.Replay > 0 {
 		// The head refuses samples older than half its range, and wants compaction at one and a half ranges.
 		span := max(2*o.Replay.Milliseconds(), tsdb.DefaultBlockDuration)
@@ -161,8 +188,11 @@ func (s *Store) Queryable() storage.Queryable {
 	if s.under != nil {
 		return overlay{s.db, s.under, s.hidden}
 	}
-	return s.db
+	return shown{s}
 }
+
+// Results is the write side for the rules: what a draft is shown for goes there.
+func (s *Store) Results() storage.Appendable { return shown{s} }
 
 // Stale returns the staleness marker: the value that ends a series at its timestamp, as Prometheus writes it when a
 // target or a series vanishes. It is a NaN with special bits; test for it with IsStale, never with ==.
