@@ -50,6 +50,16 @@ const (
 	// CommitPushed is one commit that arrived on a branch.
 	CommitPushed = "vcs.commit.pushed"
 
+	// RequestsServed counts requests of one kind, PolicyEvaluated decisions of one kind, in one batch; ActionTaken is one
+	// change that somebody made. SecretAccessed is for the audit trail, and not counted.
+	RequestsServed  = "platform.api.requests"
+	PolicyEvaluated = "policy.evaluated"
+	ActionTaken     = "platform.action"
+	SecretAccessed  = "secret.accessed"
+
+	// FileRead says how far a file is read. It is journaled together with what was read, and never passed on.
+	FileRead = "platform.file.read"
+
 	// RunSettled is made by the counters, not by a decoder: the run's final outcome will not change any more.
 	RunSettled = "cicd.pipeline.run.settled"
 	// Unused is an authentic delivery that nothing here reads.
