@@ -53,6 +53,7 @@ var arrows = []arrow{
 	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger"}},
 	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/source", "exporters/pipelines"}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
+	{"exporters/platformapi/sources", []string{"exporters/event", "exporters/source", "exporters/platformapi"}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
 	// Execution.

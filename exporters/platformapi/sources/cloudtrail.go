@@ -1,0 +1,214 @@
+package sources
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
+)
+
+// CloudTrailOptions say who is who. The zero value works.
+type CloudTrailOptions struct {
+	// PlatformRoles are patterns for the names of roles and users through which the platform makes changes. By default
+	// none: what tools do is known by PlatformAgents.
+	PlatformRoles []string `mapstructure:"platform_roles"`
+	// PlatformAgents are patterns for the user agents of tools that make changes for the platform when a role that is
+	// not a person's runs them. By default those of Terraform, OpenTofu, Pulumi, Crossplane and CloudFormation.
+	PlatformAgents []string `mapstructure:"platform_agents"`
+	// PersonRoles are patterns for the names of roles that people take on. By default those of IAM Identity Center.
+	PersonRoles []string `mapstructure:"person_roles"`
+	// EmergencyRoles are patterns for the names of roles and users for who breaks the glass. The root user is always one.
+	EmergencyRoles []string `mapstructure:"emergency_roles"`
+}
+
+// trailSource is the kind, and the source of its events.
+const trailSource = "cloudtrail"
+
+// CloudTrail returns the decoder of CloudTrail: a log file's object with Records, one record, lines of them, or one in the
+// envelope of EventBridge. It gives changes, of management events only, and accesses to secrets.
+func CloudTrail(o CloudTrailOptions) source.Kind {
+	o.PlatformAgents = orDefault(o.PlatformAgents, "*erraform*", "*penTofu*", "*pulumi*", "*crossplane*", "cloudformation.amazonaws.com")
+	o.PersonRoles = orDefault(o.PersonRoles, "AWSReservedSSO_*")
+	return source.Kind{Name: trailSource, Decode: trail{o}.decode, Frame: source.Document}
+}
+
+type trail struct{ options CloudTrailOptions }
+
+// trailRecord is what is read of a record.
+type trailRecord struct {
+	EventID    string        `json:"eventID"`
+	EventTime  source.Stamp  `json:"eventTime"`
+	Source     string        `json:"eventSource"`
+	Name       string        `json:"eventName"`
+	Type       string        `json:"eventType"`
+	ReadOnly   *bool         `json:"readOnly"`
+	Management *bool         `json:"managementEvent"`
+	ErrorCode  string        `json:"errorCode"`
+	UserAgent  string        `json:"userAgent"`
+	Account    string        `json:"recipientAccountId"`
+	Region     string        `json:"awsRegion"`
+	Identity   trailIdentity `json:"userIdentity"`
+	Parameters struct {
+		SecretID string `json:"secretId"`
+	} `json:"requestParameters"`
+}
+
+type trailIdentity struct {
+	Type      string `json:"type"`
+	Principal string `json:"principalId"`
+	ARN       string `json:"arn"`
+	UserName  string `json:"userName"`
+	InvokedBy string `json:"invokedBy"`
+	Session   struct {
+		Issuer struct {
+			UserName string `json:"userName"`
+		} `json:"sessionIssuer"`
+	} `json:"sessionContext"`
+}
+
+// trailDocument is a log file, an envelope, or one record.
+type trailDocument struct {
+	Records []trailRecord `json:"Records"`
+	Detail  *trailRecord  `json:"detail"`
+	trailRecord
+}
+
+func (d *trailDocument) records() []trailRecord {
+	all := d.Records
+	if d.Detail != nil {
+		all = append(all, *d.Detail)
+	}
+	if d.trailRecord.EventID != "" {
+		all = append(all, d.trailRecord)
+	}
+	return all
+}
+
+func (t trail) decode(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {
+	documents, err := trailDocuments(body)
+	if err != nil {
+		return nil, fmt.Errorf("decode %s delivery: %w", trailSource, err)
+	}
+	batch, digest := platformapi.NewBatch(trailSource, observed), sha256.New()
+	seen := map[string]bool{}
+	var events []event.Event
+	for i := range documents {
+		for _, r := range documents[i].records() {
+			digest.Write([]byte(r.EventID + "\x00"))
+			if r.EventID == "" || seen[r.EventID] {
+				continue
+			}
+			seen[r.EventID] = true
+			t.action(batch, r)
+			if e, ok := trailAccess(r, observed); ok {
+				events = append(events, e)
+			}
+		}
+	}
+	id := cmp.Or(header.Get(source.BatchHeader), hex.EncodeToString(digest.Sum(nil)))
+	events = append(batch.Events(id), events...)
+	if len(events) == 0 {
+		events = append(events, event.NewUnused(trailSource, observed))
+	}
+	return events, nil
+}
+
+// trailDocuments reads one document, or lines of them.
+func trailDocuments(body []byte) ([]trailDocument, error) {
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	var one trailDocument
+	if _, err := source.Unmarshal(body, &one); err == nil {
+		if len(one.records()) == 0 && one.Records == nil {
+			return nil, errors.New("neither a record nor Records")
+		}
+		return []trailDocument{one}, nil
+	}
+	var all []trailDocument
+	for line := range bytes.Lines(body) {
+		var d trailDocument
+		if _, err := source.Unmarshal(line, &d); err == nil && len(d.records()) > 0 {
+			all = append(all, d)
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New("not valid JSON")
+	}
+	return all, nil
+}
+
+// action counts a change that somebody made, other than AWS itself.
+func (t trail) action(batch *platformapi.Batch, r trailRecord) {
+	isChange := r.ReadOnly != nil && !*r.ReadOnly && (r.Management == nil || *r.Management) && r.ErrorCode == ""
+	if !isChange || r.Type != "AwsApiCall" && r.Type != "AwsConsoleAction" {
+		return
+	}
+	channel := t.channel(r)
+	if channel == "" {
+		return
+	}
+	service, _, _ := strings.Cut(r.Source, ".")
+	batch.Action(platformapi.Action{
+		Actor:   cmp.Or(r.Identity.ARN, r.Identity.Principal, r.Identity.InvokedBy) + "\x00" + r.Account + "\x00" + r.Region,
+		Channel: channel, Target: label(service + ":" + r.Name), Time: r.EventTime.Time,
+	})
+}
+
+// channel says which way a change came, or "" if it is AWS's own.
+func (t trail) channel(r trailRecord) string {
+	i, o := r.Identity, t.options
+	name := cmp.Or(i.Session.Issuer.UserName, i.UserName)
+	switch {
+	case i.Type == "AWSService" || i.InvokedBy == "AWS Internal" || strings.Contains(i.ARN, ":role/aws-service-role/") ||
+		strings.HasPrefix(name, "AWSServiceRoleFor"):
+		return ""
+	case i.Type == "Root" || name != "" && matches(name, o.EmergencyRoles):
+		return platformapi.Emergency
+	case name != "" && matches(name, o.PlatformRoles) || i.InvokedBy != "":
+		return platformapi.Platform
+	case i.Type != "AssumedRole" && i.Type != "WebIdentityUser" && i.Type != "FederatedUser":
+		return platformapi.Manual
+	case !matches(name, o.PersonRoles) && matches(r.UserAgent, o.PlatformAgents):
+		return platformapi.Platform
+	}
+	return platformapi.Manual
+}
+
+// trailAccess returns the access to a secret that a record is about. Which secret is a digest.
+func trailAccess(r trailRecord, observed time.Time) (event.Event, bool) {
+	if r.Source != "secretsmanager.amazonaws.com" || r.Type == "AwsServiceEvent" {
+		return event.Event{}, false
+	}
+	secret, kind, outcome := "", "user", "ok"
+	if r.Parameters.SecretID != "" {
+		secret = hashed("aws", r.Parameters.SecretID)
+	}
+	switch r.Identity.Type {
+	case "AssumedRole", "WebIdentityUser", "FederatedUser":
+		kind = "role"
+	case "AWSService":
+		kind = "service"
+	}
+	switch {
+	case strings.Contains(r.ErrorCode, "AccessDenied") || strings.Contains(r.ErrorCode, "Unauthorized"):
+		outcome = "denied"
+	case r.ErrorCode != "":
+		outcome = "error"
+	}
+	who := ""
+	if name := cmp.Or(r.Identity.ARN, r.Identity.Principal, r.Identity.InvokedBy); name != "" {
+		who = hashed(name)
+	}
+	o := event.NewOrigin(trailSource, "aws/"+hashed(r.EventID), "access", r.EventTime.Time, observed)
+	return o.Event(event.SecretAccessed, time.Time{},
+		event.String(event.SecretStore, "aws"), event.String(event.SecretID, secret), event.String(event.SecretOperation, label(r.Name)),
+		event.String(event.SecretOutcome, outcome), event.String(event.PrincipalKind, kind), event.String(event.Principal, who)), true
+}

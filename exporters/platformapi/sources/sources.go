@@ -1,0 +1,80 @@
+// Package sources reads what the servers of a platform write down about their requests: audit events of Kubernetes,
+// access logs of web servers and proxies, and CloudTrail. Decoders are pure functions. They read the fields that they
+// name and nothing else: what was in a request or an answer, where it came from and any query string stays behind.
+package sources
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
+)
+
+// Kinds returns every kind of system there is a decoder for, with the options that count by default, sorted by name.
+func Kinds() []source.Kind {
+	return []source.Kind{AccessLog(AccessLogOptions{}), CloudTrail(CloudTrailOptions{}), KubernetesAudit(AuditOptions{})}
+}
+
+// other stands for a name that can not be one.
+const other = "other"
+
+// label returns the text if it can be the name of a resource, a namespace or a policy, "" for nothing, and other for
+// anything else.
+func label(text string) string {
+	if len(text) > event.MaxText {
+		return other
+	}
+	for i := range len(text) {
+		c := text[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("-._:/", c) < 0 {
+			return other
+		}
+	}
+	return text
+}
+
+// hashed returns a digest of what names something.
+func hashed(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return "~" + hex.EncodeToString(sum[:16])
+}
+
+// matches tells whether a text is of one of the patterns, in which * stands for any text.
+func matches(text string, patterns []string) bool {
+	for _, pattern := range patterns {
+		if matchOne(text, pattern) {
+			return true
+		}
+	}
+	return false
+}
+
+func matchOne(text, pattern string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return text == pattern
+	}
+	text, ok := strings.CutPrefix(text, parts[0])
+	if !ok {
+		return false
+	}
+	last := parts[len(parts)-1]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(part):]
+	}
+	return strings.HasSuffix(text, last)
+}
+
+// orDefault returns the patterns, or if there are none, those of the default.
+func orDefault(patterns []string, by ...string) []string {
+	if len(patterns) == 0 {
+		return by
+	}
+	return patterns
+}
