@@ -149,13 +149,9 @@ func (b *Batch) heard(at time.Time) {
 // Evaluation adds a decision.
 func (b *Batch) Evaluation(e Evaluation) { b.evaluations[e]++ }
 
-// Action adds a change.
+// Action adds a change. One whose time can not be was made when it was received.
 func (b *Batch) Action(a Action) {
-	at, ok := event.Clamp(a.Time, b.observed)
-	if !ok {
-		return
-	}
-	a.Time = at
+	a.Time, _ = event.Clamp(a.Time, b.observed)
 	who := actor{a.Actor, a.Namespace}
 	b.actions[who] = append(b.actions[who], a)
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
+	"github.com/plimsoll-slo/plimsoll/exporters/tail"
 )
 
 // Config is what every component that counts events lets the user decide.
@@ -16,6 +18,9 @@ type Config struct {
 
 	// Settle is how long after a failure a rerun still changes the final outcome of a run.
 	Settle time.Duration `mapstructure:"settle"`
+
+	// Shed is how a request counts that an API refused to protect itself (429): bad, good or excluded.
+	Shed string `mapstructure:"shed"`
 
 	// Limits bound the memory.
 	Limits LimitsConfig `mapstructure:"limits"`
@@ -54,6 +59,7 @@ func DefaultConfig() Config {
 	return Config{
 		Interval: 30 * time.Second,
 		Settle:   30 * time.Minute,
+		Shed:     platformapi.Bad,
 		Limits:   LimitsConfig{Series: 2000, Runs: 50_000},
 	}
 }
@@ -68,15 +74,22 @@ func (c Config) Validate() error {
 	if c.Settle <= 0 {
 		bad("settle: want more than 0s, have %v", c.Settle)
 	}
+	switch c.Shed {
+	case platformapi.Bad, platformapi.Good, platformapi.Excluded:
+	default:
+		bad("shed: want bad, good or excluded, have %q", c.Shed)
+	}
 	if c.Limits.Series <= 0 || c.Limits.Runs <= 0 {
 		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
 	}
 	return errors.Join(errs...)
 }
 
-// domains returns what is counted, new.
-func (cfg Config) domains() []counters.Domain {
+// domains returns what is counted, new, and how far files are read.
+func (cfg Config) domains(positions *tail.Positions) []counters.Domain {
 	return []counters.Domain{
 		pipelines.New(pipelines.Options{Settle: cfg.Settle, MaxSeries: cfg.Limits.Series, MaxRuns: cfg.Limits.Runs}),
+		platformapi.New(platformapi.Options{Shed: cfg.Shed, MaxSeries: cfg.Limits.Series}),
+		positions,
 	}
 }

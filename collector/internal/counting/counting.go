@@ -17,6 +17,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
+	"github.com/plimsoll-slo/plimsoll/exporters/tail"
 )
 
 // Counting is safe for concurrent use between Open and Shutdown.
@@ -27,8 +28,9 @@ type Counting struct {
 	next  func(context.Context, pmetric.Metrics) error
 	now   func() time.Time
 
-	counters *counters.Counters
-	ledger   *ledger.Ledger // nil if nothing is kept
+	counters  *counters.Counters
+	positions *tail.Positions
+	ledger    *ledger.Ledger // nil if nothing is kept
 
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -46,8 +48,9 @@ func New(
 
 // Open takes up the counters where they were left, in memory or as the ledger has them.
 func (c *Counting) Open() error {
+	c.positions = tail.NewPositions()
 	if c.cfg.Storage.Directory == "" {
-		c.counters = counters.New(c.now(), c.cfg.domains()...)
+		c.counters = counters.New(c.now(), c.cfg.domains(c.positions)...)
 		return nil
 	}
 	var err error
@@ -58,7 +61,7 @@ func (c *Counting) Open() error {
 		c.set.Logger.Warn("the ledger ended in a record that was not acknowledged, it is cut off",
 			zap.String("file", cut.File), zap.Int64("offset", cut.Offset), zap.Int64("bytes", cut.Bytes))
 	}
-	if c.counters, err = counters.Open(c.ledger, c.now(), c.cfg.domains()...); err != nil {
+	if c.counters, err = counters.Open(c.ledger, c.now(), c.cfg.domains(c.positions)...); err != nil {
 		return errors.Join(err, c.Close())
 	}
 	return nil
@@ -90,6 +93,9 @@ func (c *Counting) Shutdown(ctx context.Context) error {
 
 // Add counts events, once each; they are on disk if there is storage when it returns. After an error none is counted.
 func (c *Counting) Add(events ...event.Event) error { return c.counters.Add(events...) }
+
+// Positions returns how far the files of a name are read, as it was when the counting was opened or since.
+func (c *Counting) Positions(name string) []tail.Position { return c.positions.Of(name) }
 
 // Reject counts a delivery that was not read; verdict is one word of the caller's fixed vocabulary.
 func (c *Counting) Reject(source, verdict string) { c.counters.Reject(source, verdict) }

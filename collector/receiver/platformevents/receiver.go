@@ -36,7 +36,7 @@ type eventsReceiver struct {
 	counting *counting.Counting
 	server   *http.Server
 	serving  sync.WaitGroup
-	stop     context.CancelFunc // ends the backfill
+	stop     context.CancelFunc // ends the backfill and the reading of files
 }
 
 func newReceiver(cfg *Config, set receiver.Settings, now func() time.Time, forget func()) (*eventsReceiver, error) {
@@ -63,13 +63,20 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 	if err := r.counting.Open(); err != nil {
 		return err
 	}
-	if err := r.serve(ctx, host); err != nil {
+	readers, err := r.fileReaders()
+	if err == nil {
+		err = r.serve(ctx, host)
+	}
+	if err != nil {
 		return errors.Join(err, r.counting.Close())
 	}
 	r.counting.Run()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.backfill(running)
+	for _, f := range readers {
+		r.serving.Go(func() { f.run(running) })
+	}
 	return nil
 }
 
