@@ -2,26 +2,43 @@ package docs_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
 )
 
-// TestMetrics keeps the table of metrics as the counters declare them, and the table of attributes whole.
+// TestMetrics keeps the tables of metrics as the counters declare them, and the tables of attributes whole.
 func TestMetrics(t *testing.T) {
 	page := read(t, "metrics.md")
-	before, rest, ok := strings.Cut(page, "<!-- begin pipelines")
+	page = table(t, page, "pipelines", counters.Families(pipelines.New(pipelines.Options{})))
+	page = table(t, page, "platformapi", own(counters.Families(platformapi.New(platformapi.Options{}))))
+	golden(t, "metrics.md", page)
+}
+
+// own returns the metrics without those that every domain has.
+func own(families []metric.Family) []metric.Family {
+	return slices.DeleteFunc(families, func(f metric.Family) bool { return f.Name == "platform.events.received" })
+}
+
+// table returns the page with the table between the comments of a name as it should be.
+func table(t *testing.T, page, name string, families []metric.Family) string {
+	t.Helper()
+	begin, end := "<!-- begin "+name, "<!-- end "+name+" -->"
+	before, rest, ok := strings.Cut(page, begin)
 	comment, rest, okToo := strings.Cut(rest, "-->\n")
-	_, after, okThree := strings.Cut(rest, "<!-- end pipelines -->")
+	_, after, okThree := strings.Cut(rest, end)
 	if !ok || !okToo || !okThree {
-		t.Fatal("want comments around the table of pipelines")
+		t.Fatalf("want comments around the table of %s", name)
 	}
 	var table strings.Builder
 	table.WriteString("| metric | in Prometheus | kind, unit | from | what | attributes |\n|---|---|---|---|---|---|\n")
-	for _, f := range counters.Families(pipelines.New(pipelines.Options{})) {
+	for _, f := range families {
 		var attributes []string
 		for _, name := range f.Attributes {
 			attributes = append(attributes, "`"+name+"`")
@@ -32,5 +49,5 @@ func TestMetrics(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| `%s` | `%s` | %v, %s | %s | %s | %s |\n", f.Name, f.PrometheusName(), f.Kind, f.Unit, f.From, f.Help, strings.Join(attributes, ", "))
 	}
-	golden(t, "metrics.md", before+"<!-- begin pipelines"+comment+"-->\n"+table.String()+"<!-- end pipelines -->"+after)
+	return before + begin + comment + "-->\n" + table.String() + end + after
 }
