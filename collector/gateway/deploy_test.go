@@ -200,6 +200,8 @@ func TestValidate(t *testing.T) {
 	t.Setenv("PLIMSOLL_TLS_KEY", filepath.Join(dir, "tls.key"))
 	t.Setenv("PLIMSOLL_TOKEN_FILE", filepath.Join(dir, "token"))
 	t.Setenv("GITHUB_WEBHOOK_SECRET", secret)
+	t.Setenv("PLIMSOLL_APISERVER_CA", filepath.Join(dir, "tls.crt"))
+	t.Setenv("PLIMSOLL_APISERVER_TOKEN", filepath.Join(dir, "token"))
 	f := func(build otelcol.CollectorSettings, names ...string) {
 		t.Helper()
 		t.Setenv("PLIMSOLL_STATE", filepath.Join(dir, names[0]))

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -266,5 +267,36 @@ func TestFilesConfig(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// TestPlatformAPIPage: the configuration on the page is one.
+func TestPlatformAPIPage(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/platform-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	block, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("the page has no configuration")
+	}
+	retrieved, err := confmap.NewRetrievedFromYAML([]byte(block))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf, err := retrieved.AsConf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conf, err = conf.Sub("receivers::platform_events"); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(t, platformevents.NewFactory(clock))
+	if err := errors.Join(conf.Unmarshal(cfg), cfg.Validate()); err != nil {
+		t.Error(err)
+	}
+	if len(cfg.Files) != 3 || len(cfg.Files["portal"].AccessLog.Routes) != 2 {
+		t.Errorf("got %v", cfg.Files)
 	}
 }
