@@ -48,7 +48,7 @@ type Request struct {
 
 // Evaluation is everything that metrics know of a decision.
 type Evaluation struct {
-	Engine, Name, Decision, Namespace, Error string
+	Service, Engine, Name, Decision, Namespace, Error string
 }
 
 // Values of event.PolicyDecision.
@@ -61,8 +61,8 @@ const (
 
 // Action is one change. Actor is who made it, and becomes a digest.
 type Action struct {
-	Actor, Namespace, Channel, Target string
-	Time                              time.Time
+	Service, Actor, Namespace, Channel, Target string
+	Time                                       time.Time
 }
 
 // Values of event.ActionChannel.
@@ -99,7 +99,7 @@ type served struct {
 	seconds      float64
 }
 
-type actor struct{ name, namespace string }
+type actor struct{ service, name, namespace string }
 
 // NewBatch returns an empty batch of the given source, received at observed.
 func NewBatch(source string, observed time.Time) *Batch {
@@ -152,7 +152,7 @@ func (b *Batch) Evaluation(e Evaluation) { b.evaluations[e]++ }
 // Action adds a change. One whose time can not be was made when it was received.
 func (b *Batch) Action(a Action) {
 	a.Time, _ = event.Clamp(a.Time, b.observed)
-	who := actor{a.Actor, a.Namespace}
+	who := actor{a.Service, a.Actor, a.Namespace}
 	b.actions[who] = append(b.actions[who], a)
 }
 
@@ -177,7 +177,7 @@ func (b *Batch) Events(id string) []event.Event {
 		b.requestEvents(part, r, b.requests[r])
 	}
 	for _, e := range slices.SortedFunc(maps.Keys(b.evaluations), compareEvaluations) {
-		part(event.PolicyEvaluated, b.evaluations[e],
+		part(event.PolicyEvaluated, b.evaluations[e], event.String(event.Service, e.Service),
 			event.String(event.PolicyEngine, e.Engine), event.String(event.PolicyName, e.Name), event.String(event.PolicyDecision, e.Decision),
 			event.String(event.Namespace, e.Namespace), event.String(event.ErrorType, e.Error))
 	}
@@ -204,7 +204,7 @@ func (b *Batch) requestEvents(part func(string, int64, ...event.Attr), r Request
 // changes returns the events of the changes, those of one actor in order of time.
 func (b *Batch) changes() (events []event.Event) {
 	for _, who := range slices.SortedFunc(maps.Keys(b.actions), func(x, y actor) int {
-		return cmp.Or(cmp.Compare(x.name, y.name), cmp.Compare(x.namespace, y.namespace))
+		return cmp.Or(cmp.Compare(x.service, y.service), cmp.Compare(x.name, y.name), cmp.Compare(x.namespace, y.namespace))
 	}) {
 		actions := b.actions[who]
 		slices.SortStableFunc(actions, func(x, y Action) int { return x.Time.Compare(y.Time) })
@@ -214,10 +214,10 @@ func (b *Batch) changes() (events []event.Event) {
 				continue
 			}
 			began = a.Time
-			sum := digestOf(b.source + "\x00" + a.Actor + "\x00" + a.Namespace)
+			sum := digestOf(b.source + "\x00" + a.Service + "\x00" + a.Actor + "\x00" + a.Namespace)
 			o := event.NewOrigin(b.source, "action/"+hex.EncodeToString(sum[:]), strconv.FormatInt(a.Time.UnixNano(), 10), a.Time, b.observed)
 			events = append(events, o.Event(event.ActionTaken, time.Time{},
-				event.String(event.ActionChannel, a.Channel), event.String(event.ActionTarget, a.Target), event.String(event.Namespace, a.Namespace)))
+				event.String(event.Service, a.Service), event.String(event.ActionChannel, a.Channel), event.String(event.ActionTarget, a.Target), event.String(event.Namespace, a.Namespace)))
 		}
 	}
 	return events
@@ -232,7 +232,7 @@ func compareRequests(x, y Request) int {
 
 func compareEvaluations(x, y Evaluation) int {
 	return cmp.Or(
-		cmp.Compare(x.Engine, y.Engine), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Decision, y.Decision),
+		cmp.Compare(x.Service, y.Service), cmp.Compare(x.Engine, y.Engine), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Decision, y.Decision),
 		cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Error, y.Error),
 	)
 }

@@ -95,13 +95,13 @@ func New(options Options) *PlatformAPI {
 			Name: "policy.evaluations", Unit: "{evaluation}", Kind: metric.Counter,
 			From:       "audit events",
 			Help:       "Requests by what was decided about them, one decision each, without dry runs.",
-			Attributes: []string{event.PolicyEngine, event.PolicyDecision, event.PolicyName, event.Namespace, event.ErrorType},
+			Attributes: []string{event.Service, event.PolicyEngine, event.PolicyDecision, event.PolicyName, event.Namespace, event.ErrorType},
 		}, options.MaxSeries),
 		actions: metric.NewTable(metric.Family{
 			Name: "platform.actions", Unit: "{action}", Kind: metric.Counter,
 			From:       "audit events, CloudTrail",
 			Help:       "Changes by the way they were made; what one actor does in a namespace within a minute is one change.",
-			Attributes: []string{event.ActionChannel, event.ActionTarget, event.Namespace},
+			Attributes: []string{event.Service, event.ActionChannel, event.ActionTarget, event.Namespace},
 		}, options.MaxSeries),
 	}
 }
@@ -157,7 +157,7 @@ func (p *PlatformAPI) serve(revision uint64, e event.Event, n uint64) {
 func (p *PlatformAPI) decide(revision uint64, e event.Event, n uint64) {
 	text := func(name string) event.Attr { return event.String(name, e.Attrs.Text(name)) }
 	p.evaluations.At(revision,
-		[]event.Attr{text(event.PolicyName), text(event.Namespace)},
+		[]event.Attr{text(event.Service), text(event.PolicyName), text(event.Namespace)},
 		[]event.Attr{text(event.PolicyEngine), text(event.PolicyDecision), text(event.ErrorType)},
 	).Add(revision, n)
 }
@@ -171,7 +171,7 @@ func (p *PlatformAPI) act(revision uint64, e event.Event) counters.Verdict {
 	}
 	text := func(name string) event.Attr { return event.String(name, e.Attrs.Text(name)) }
 	p.actions.At(revision,
-		[]event.Attr{text(event.ActionTarget), text(event.Namespace)}, []event.Attr{text(event.ActionChannel)},
+		[]event.Attr{text(event.Service), text(event.ActionTarget), text(event.Namespace)}, []event.Attr{text(event.ActionChannel)},
 	).Add(revision, 1)
 	return counters.Counted
 }

@@ -51,6 +51,7 @@ type Tailer struct {
 	include []string
 	options Options
 	known   []Position      // the least recently heard of first
+	ids     map[string]bool // of the known ones
 	seen    map[string]seen // files that need not be opened again while they are as they were
 	found   map[string]bool // ids of the files that this poll has found
 	missing map[string]int  // polls in which a known file was not there, by its id
@@ -69,10 +70,14 @@ func New(name string, include []string, known []Position, o Options) *Tailer {
 	o.ChunkBytes = cmp.Or(o.ChunkBytes, 1<<20)
 	o.MaxLine = max(cmp.Or(o.MaxLine, 8<<20), o.ChunkBytes)
 	o.MaxDocument = cmp.Or(o.MaxDocument, 64<<20)
-	return &Tailer{
-		name: name, include: include, options: o, known: slices.Clone(known), seen: map[string]seen{}, missing: map[string]int{},
-		fresh: len(known) == 0,
+	t := &Tailer{
+		name: name, include: include, options: o, known: slices.Clone(known), ids: map[string]bool{}, seen: map[string]seen{},
+		missing: map[string]int{}, fresh: len(known) == 0,
 	}
+	for _, p := range known {
+		t.ids[p.ID] = true
+	}
+	return t
 }
 
 // Poll reads what is new in all files, and calls take with each chunk in turn. If take returns nil it is read and kept,
@@ -258,7 +263,10 @@ func (t *Tailer) give(c Chunk, take func(Chunk) error) error {
 		return fmt.Errorf("%w: %w", errTake, err)
 	}
 	t.found[c.after.ID] = true
-	t.known = slices.DeleteFunc(t.known, func(p Position) bool { return p.ID == c.after.ID })
+	if t.ids[c.after.ID] {
+		t.known = slices.DeleteFunc(t.known, func(p Position) bool { return p.ID == c.after.ID })
+	}
+	t.ids[c.after.ID] = true
 	t.known = append(t.known, c.after)
 	return nil
 }

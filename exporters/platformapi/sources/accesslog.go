@@ -111,7 +111,7 @@ func (a access) decode(header http.Header, body []byte, observed time.Time) ([]e
 	id := header.Get(source.BatchHeader)
 	if id == "" {
 		sum := sha256.Sum256(body)
-		id = hex.EncodeToString(sum[:])
+		id = a.options.Service + "\x00" + hex.EncodeToString(sum[:])
 	}
 	lines, readable := 0, 0
 	for line, rest := []byte(nil), body; len(rest) > 0; {

@@ -16,7 +16,7 @@ func (r *auditReading) action(e *auditEvent) {
 	}
 	if channel := r.channel(e); channel != "" {
 		r.batch.Action(platformapi.Action{
-			Actor: e.actor().Username, Namespace: label(e.Object.Namespace), Channel: channel, Target: label(e.Object.Resource), Time: e.at(),
+			Service: r.options.Service, Actor: e.actor().Username, Namespace: label(e.Object.Namespace), Channel: channel, Target: label(e.Object.Resource), Time: e.at(),
 		})
 	}
 }
@@ -106,7 +106,7 @@ func (r *auditReading) access(e *auditEvent) {
 	}
 	o := event.NewOrigin(auditSource, "k8s/"+hashed(e.AuditID), e.Stage, e.at(), r.observed)
 	r.events = append(r.events, o.Event(event.SecretAccessed, time.Time{},
-		event.String(event.SecretStore, "kubernetes"), event.String(event.SecretID, secret), event.String(event.Namespace, ns),
+		event.String(event.Service, r.options.Service), event.String(event.SecretStore, "kubernetes"), event.String(event.SecretID, secret), event.String(event.Namespace, ns),
 		event.String(event.SecretOperation, operation(e.Verb)), event.String(event.SecretOutcome, accessOutcome(e.Response.Code)),
 		event.String(event.PrincipalKind, kind), event.String(event.Principal, id)))
 }

@@ -137,7 +137,7 @@ func (a audit) decode(header http.Header, body []byte, observed time.Time) ([]ev
 	}
 	id := header.Get(source.BatchHeader)
 	if id == "" {
-		id = hex.EncodeToString(r.id[:])
+		id = a.options.Service + "\x00" + hex.EncodeToString(r.id[:])
 	}
 	events := append(r.batch.Events(id), r.events...)
 	if len(events) == 0 {

@@ -42,7 +42,7 @@ func (r *auditReading) decisions(e *auditEvent) {
 		}
 	}
 	add := func(d platformapi.Evaluation) {
-		d.Namespace = ns
+		d.Service, d.Namespace = r.options.Service, ns
 		r.batch.Evaluation(d)
 	}
 	switch denial, denied := denialOf(e); {
