@@ -30,7 +30,7 @@ func read(t testing.TB, c *counters.Counters) metric.Snapshot {
 	return s
 }
 
-// apart from how many copies came
+// metrics leaves out how many copies came
 func metrics(s metric.Snapshot) (families []metric.Family) {
 	for _, f := range s.Families {
 		if f.Name != "platform.events.received" {

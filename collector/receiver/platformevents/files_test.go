@@ -228,7 +228,7 @@ func TestAudit(t *testing.T) {
 		if err := json.Unmarshal(line, &delivery); err != nil {
 			t.Fatal(err)
 		}
-		events += bytes.Count(delivery.Body, []byte(`"ResponseComplete"`))
+		events += bytes.Count(delivery.Body, []byte(`"ResponseComplete"`)) + bytes.Count(delivery.Body, []byte(`"Unauthorized", "code": 401`))
 		if got := s.post("/audit", delivery.Body, nil); got != http.StatusUnauthorized {
 			t.Errorf("without a token: status %d, want 401", got)
 		}
@@ -241,7 +241,7 @@ func TestAudit(t *testing.T) {
 	if err := s.receiver.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.next.last()["platform.api.requests"]; got != int64(events) || events != 782 {
+	if got := s.next.last()["platform.api.requests"]; got != int64(events) || events != 793 {
 		t.Errorf("%d requests are counted of %d", got, events)
 	}
 	s.silent()

@@ -113,8 +113,12 @@ func (e *auditEvent) path() string {
 	return path
 }
 
-// complete tells whether the request is over: it counts then, and at no other stage.
-func (e *auditEvent) complete() bool { return e.Stage == "ResponseComplete" || e.Stage == "Panic" }
+// complete tells whether the request is over: it counts then, and at no other stage. One whose sender is not known is over
+// when its answer begins, and there is no other event of it.
+func (e *auditEvent) complete() bool {
+	unknown := e.Response.Code == http.StatusUnauthorized && e.User.Username == ""
+	return e.Stage == "ResponseComplete" || e.Stage == "Panic" || e.Stage == "ResponseStarted" && unknown
+}
 
 // auditReading is one delivery or one piece of a file as it is read.
 type auditReading struct {

@@ -52,23 +52,20 @@ func matches(text string, patterns []string) bool {
 }
 
 func matchOne(text, pattern string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
+	head, rest, found := strings.Cut(pattern, "*")
+	if !found {
 		return text == pattern
 	}
-	text, ok := strings.CutPrefix(text, parts[0])
-	if !ok {
-		return false
-	}
-	last := parts[len(parts)-1]
-	for _, part := range parts[1 : len(parts)-1] {
-		i := strings.Index(text, part)
-		if i < 0 {
-			return false
+	text, ok := strings.CutPrefix(text, head)
+	for ok {
+		part, more, found := strings.Cut(rest, "*")
+		if !found {
+			return strings.HasSuffix(text, part)
 		}
-		text = text[i+len(part):]
+		_, text, ok = strings.Cut(text, part)
+		rest = more
 	}
-	return strings.HasSuffix(text, last)
+	return false
 }
 
 // orDefault returns the patterns, or if there are none, those of the default.

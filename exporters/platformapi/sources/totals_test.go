@@ -90,10 +90,10 @@ func auditMaps(t testing.TB, body []byte) (all []auditMap) {
 func requestsOf(events []auditMap) map[string]uint64 {
 	sums := map[string]uint64{}
 	for _, e := range events {
-		if e.text("stage") != "ResponseComplete" && e.text("stage") != "Panic" {
+		code, _ := e.at("responseStatus.code").(float64)
+		if e.text("stage") != "ResponseComplete" && e.text("stage") != "Panic" && (code != 401 || e.text("user.username") != "") {
 			continue
 		}
-		code, _ := e.at("responseStatus.code").(float64)
 		uri, sub := e.text("requestURI"), e.text("objectRef.subresource")
 		outcome := "good"
 		switch {
