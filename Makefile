@@ -151,7 +151,7 @@ bin/sloth: tools/sloth/go.mod
 
 # The programs that make test-real needs. Prometheus comes without its service discoveries, which take 20 minutes to
 # compile.
-real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool cortex)
+real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool cortex vault)
 go_build_real := nice -n 19 $(GO) build -p 1 -buildvcs=false -ldflags '-s -w'
 
 .PHONY: tools-real
@@ -163,6 +163,8 @@ bin/promtool bin/prometheus: tools/prometheus/go.mod
 	$(go_build_real) -tags=remove_all_sd -modfile=$< -o $@ github.com/prometheus/prometheus/cmd/$(@F)
 bin/alertmanager bin/amtool: tools/alertmanager/go.mod
 	$(go_build_real) -modfile=$< -o $@ github.com/prometheus/alertmanager/cmd/$(@F)
+bin/vault: tools/vault/go.mod tools/vault/main.go
+	$(go_build_real) -C tools/vault -o $(CURDIR)/$@ .
 # Cortex builds in its own module only, where its replacements count; slicelabels is what its releases are built with.
 bin/cortex: tools/cortex/go.mod tools/cortex/go.sum
 	dir=$$($(GO) mod download -C tools/cortex -json github.com/cortexproject/cortex | sed -n 's/^.*"Dir": "\(.*\)".*/\1/p'); \

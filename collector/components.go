@@ -42,6 +42,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
 	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
 
+	"github.com/plimsoll-slo/plimsoll/collector/connector/platformcoverage"
 	"github.com/plimsoll-slo/plimsoll/collector/connector/platformsli"
 	"github.com/plimsoll-slo/plimsoll/collector/receiver/platformevents"
 )
@@ -85,6 +86,7 @@ func Components(now func() time.Time) (otelcol.Factories, error) {
 		spanmetricsconnector.NewFactory(),
 		countconnector.NewFactory(),
 		forwardconnector.NewFactory(),
+		platformcoverage.NewFactory(now),
 		platformsli.NewFactory(now),
 	)
 	exporters, errExporters := otelcol.MakeFactoryMap[exporter.Factory](

@@ -49,6 +49,7 @@ func TestComponents(t *testing.T) {
 	want := strings.Split(strings.TrimSpace(`
 connector count
 connector forward
+connector platform_coverage
 connector platform_sli
 connector span_metrics
 exporter debug

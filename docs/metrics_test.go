@@ -2,43 +2,59 @@ package docs_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
+	"github.com/plimsoll-slo/plimsoll/exporters/coverage"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
-	"github.com/plimsoll-slo/plimsoll/exporters/metric"
+	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
+	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
+	"github.com/plimsoll-slo/plimsoll/exporters/policy"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 )
 
-// TestMetrics keeps the tables of metrics as the counters declare them, and the tables of attributes whole.
+// domains are those whose tables the page has, by the name in its comments.
+func domains() map[string]counters.Domain {
+	return map[string]counters.Domain{
+		"pipelines":   pipelines.New(pipelines.Options{}),
+		"coverage":    coverage.New(coverage.Options{}, nil),
+		"incidents":   incidents.New(incidents.Options{}),
+		"onboarding":  onboarding.New(onboarding.Options{}),
+		"policies":    policy.New(policy.Options{}),
+		"platformapi": platformapi.New(platformapi.Options{}),
+		"secrets":     secrets.New(secrets.Options{}),
+	}
+}
+
+// TestMetrics keeps the tables of metrics as the counters declare them, and that of attributes whole.
 func TestMetrics(t *testing.T) {
 	page := read(t, "metrics.md")
-	page = table(t, page, "pipelines", counters.Families(pipelines.New(pipelines.Options{})))
-	page = table(t, page, "platformapi", own(counters.Families(platformapi.New(platformapi.Options{}))))
+	for _, name := range slices.Sorted(maps.Keys(domains())) {
+		page = withTable(t, page, name, domains()[name])
+	}
 	golden(t, "metrics.md", page)
 }
 
-// own returns the metrics without those that every domain has.
-func own(families []metric.Family) []metric.Family {
-	return slices.DeleteFunc(families, func(f metric.Family) bool { return f.Name == "platform.events.received" })
-}
-
-// table returns the page with the table between the comments of a name as it should be.
-func table(t *testing.T, page, name string, families []metric.Family) string {
+// withTable returns the page with the table of a domain as it has to be. What counters have besides is in the first.
+func withTable(t *testing.T, page, name string, domain counters.Domain) string {
 	t.Helper()
-	begin, end := "<!-- begin "+name, "<!-- end "+name+" -->"
-	before, rest, ok := strings.Cut(page, begin)
+	before, rest, ok := strings.Cut(page, "<!-- begin "+name)
 	comment, rest, okToo := strings.Cut(rest, "-->\n")
-	_, after, okThree := strings.Cut(rest, end)
+	_, after, okThree := strings.Cut(rest, "<!-- end "+name+" -->")
 	if !ok || !okToo || !okThree {
 		t.Fatalf("want comments around the table of %s", name)
 	}
 	var table strings.Builder
 	table.WriteString("| metric | in Prometheus | kind, unit | from | what | attributes |\n|---|---|---|---|---|---|\n")
-	for _, f := range families {
+	for _, f := range counters.Families(domain) {
+		if f.Name == "platform.events.received" && name != "pipelines" {
+			continue
+		}
 		var attributes []string
 		for _, name := range f.Attributes {
 			attributes = append(attributes, "`"+name+"`")
@@ -49,5 +65,5 @@ func table(t *testing.T, page, name string, families []metric.Family) string {
 		}
 		fmt.Fprintf(&table, "| `%s` | `%s` | %v, %s | %s | %s | %s |\n", f.Name, f.PrometheusName(), f.Kind, f.Unit, f.From, f.Help, strings.Join(attributes, ", "))
 	}
-	return before + begin + comment + "-->\n" + table.String() + end + after
+	return before + "<!-- begin " + name + comment + "-->\n" + table.String() + "<!-- end " + name + " -->" + after
 }

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +27,8 @@ type part struct {
 	plain bool   // it has no range, offset or @
 	inSum bool   // the innermost thing around it is a sum
 	named bool   // it selects one metric name
+	name  string // the metric name if named
+	conds []promql.Matcher
 }
 
 // parse takes q apart; what names it in errors.
@@ -42,7 +46,7 @@ func parse(what, q string) (query, error) {
 	}
 	for _, s := range expr.Selectors() {
 		p := part{off: s.Off + strings.Index(out.text, q), sel: q[s.Off : s.Off+s.Len], plain: s.Range == 0 && s.Offset == 0 && !s.HasAt}
-		p.named = s.Name != ""
+		p.named, p.name, p.conds = s.Name != "", s.Name, s.Matchers
 		p.inSum = len(s.Under) > 0 && s.Under[len(s.Under)-1] == "sum"
 		var ms []string
 		for _, m := range s.Matchers {
@@ -221,6 +225,50 @@ func (b *bundle) increment(x *slo.SLO, c counting, q query) string {
 		parts = append(parts, tag(sum(p), labelPiece, fmt.Sprint(i)))
 	}
 	return b.by("sum") + "(\n" + indent(union(parts), 2) + "\n)"
+}
+
+// marked returns the increments of q as increment does, but one element for the series on which mark holds, which has
+// labelOutcome, and one for the others.
+func (b *bundle) marked(x *slo.SLO, c counting, q query, mark mark) string {
+	grown := fmt.Sprintf("label_replace(\n%s,\n  %q, %q, %q, %q\n)",
+		indent(b.grown(x, c, q.parts[0]), 2), labelOutcome, mark.outcome, mark.label, mark.pattern)
+	by := append(slices.Clone(b.groupBy), labelOutcome)
+	return "sum by (" + strings.Join(by, ", ") + ") (\n" + indent(grown, 2) + "\n)"
+}
+
+// mark is a condition on one label of a series.
+type mark struct {
+	label, pattern string
+	outcome        string // of the series on which it holds, as a value of labelOutcome
+	rest           bool   // those on which it does not hold are meant
+}
+
+// narrowed returns the condition by which part selects among the series of all; ok is false if there is more than one,
+// or if they do not select from the same series.
+func narrowed(all, part query) (m mark, ok bool) {
+	if !all.additive || !part.additive || len(all.parts) != 1 || len(part.parts) != 1 || all.parts[0].up != part.parts[0].up ||
+		all.parts[0].name != part.parts[0].name {
+		return mark{}, false
+	}
+	extra := slices.Clone(part.parts[0].conds)
+	for _, cond := range all.parts[0].conds {
+		i := slices.IndexFunc(extra, func(c promql.Matcher) bool { return c.String() == cond.String() })
+		if i < 0 {
+			return mark{}, false
+		}
+		extra = slices.Delete(extra, i, i+1)
+	}
+	if len(extra) != 1 || !identifier(extra[0].Name) {
+		return mark{}, false
+	}
+	m = mark{label: extra[0].Name, pattern: extra[0].Value}
+	switch op := extra[0].Op; op {
+	case promql.Equal, promql.NotEqual:
+		m.pattern, m.rest = regexp.QuoteMeta(m.pattern), op == promql.NotEqual
+	default:
+		m.rest = op == promql.NotRegexp
+	}
+	return m, true
 }
 
 // presence returns one element for each group that has a series of q.

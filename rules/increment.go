@@ -72,6 +72,18 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 	if err != nil {
 		return increments{}, err
 	}
+	m, ok := narrowed(total, q)
+	if ok && b.chained() && !slices.Contains(b.groupBy, labelOutcome) {
+		m.outcome = what
+		which := equals(labelOutcome, what)
+		if m.rest {
+			m.outcome = "other"
+			which = equals(labelOutcome, "")
+		}
+		out.events = b.marked(x, c, total, m)
+		*to = b.by("sum") + "(" + b.thisTick(seriesEventsSeen, x, which) + ")"
+		return out, nil
+	}
 	*to = b.increment(x, c, q)
 	return out, nil
 }

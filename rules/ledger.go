@@ -88,7 +88,7 @@ func (b *bundle) seen(x *slo.SLO, inc *increments) (expr string, ok bool) {
 		inc.shows = false
 		return "", false
 	}
-	expr, inc.events = inc.events, b.by("sum")+"("+one(seriesEventsSeen, x)+")"
+	expr, inc.events = inc.events, b.by("sum")+"("+b.thisTick(seriesEventsSeen, x)+")"
 	inc.fill = inc.events
 	return expr, true
 }
@@ -155,7 +155,7 @@ func (b *bundle) telemetry(x *slo.SLO, inc increments) string {
 	expr := "2 * " + whole.presence(q)
 	switch {
 	case inc.shows:
-		expr = "2 * group(" + one(seriesEventsSeen, x) + ")"
+		expr = "2 * group(" + b.thisTick(seriesEventsSeen, x) + ")"
 	case !q.parts[0].plain || q.parts[0].sel != q.text && !q.additive:
 		expr = "2 * group(" + q.text + ")"
 	}

@@ -15,7 +15,7 @@ import (
 const (
 	seriesGoodIncrement = "slo:good:inc"         // good events of one tick, for SLIs that count those
 	seriesTargets       = "slo:targets:up"       // 1 if any target can be reached, 0 if none, absent if there is none
-	seriesEventsSeen    = "slo:events:seen"      // events of one tick, absent without telemetry
+	seriesEventsSeen    = "slo:events:seen"      // events of one tick, absent without telemetry; may have labelOutcome
 	seriesRawEvents     = "slo:slice_events:inc" // events of one tick, for budgets of time slices
 	seriesRawBad        = "slo:slice_bad:inc"
 	seriesEventsRollup  = "slo:events:rollup" // events of one slow interval
@@ -27,6 +27,10 @@ const (
 const (
 	labelPeriod = "period" // index of a calendar period
 	labelPiece  = "piece"  // tells parts of one sum apart
+
+	// labelOutcome tells the events of a tick apart where bad or good ones are among all by one label: it is bad, good or
+	// other on those to which a condition applies, and not there on the rest.
+	labelOutcome = "slo_outcome"
 )
 
 // match returns the selector of a recorded series for the SLOs of b.
@@ -48,6 +52,13 @@ func (b *bundle) slosMatcher() string {
 // one returns the selector of a recorded series for one SLO.
 func one(series string, x *slo.SLO) string {
 	return series + "{" + equals(slo.LabelSLO, x.Name) + "}"
+}
+
+// thisTick returns what was recorded of an SLO at this very tick, as an operand. Without a range a value of minutes ago
+// would be taken for it if the server was restarted just when the series ended.
+func (b *bundle) thisTick(series string, x *slo.SLO, more ...string) string {
+	return "last_over_time(" + series + "{" + strings.Join(append([]string{equals(slo.LabelSLO, x.Name)}, more...), ",") + "}" +
+		span(b.clock.tick) + ")"
 }
 
 func equals(label, value string) string { return label + "=" + strconv.Quote(value) }

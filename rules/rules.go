@@ -135,13 +135,15 @@ func (b *bundle) groups() ([]Group, error) {
 		}
 		out = append(out, b.group(name, repairEvery, part))
 	}
-	quick := slices.Concat(b.fastRules(), b.alertRules(fast), b.noDataRules(), b.slothRules(fast))
-	sums, results := b.slowRules(), slices.Concat(b.slowResults(), b.alertRules(slow), b.slothRules(slow))
+	quick, sums := b.fastRules(), b.slowRules()
+	slowAlerts := slices.Concat(b.alertRules(slow), b.slothRules(slow))
 	if b.chained() {
-		sums = append(sums, results...)
+		sums = slices.Concat(sums, b.slowResults(), slowAlerts)
+		slowAlerts = nil
 	} else { // the sums are seen at the next evaluation only, which must not be a slow interval later
-		quick = append(quick, results...)
+		quick = append(quick, b.slowResults()...)
 	}
+	quick = slices.Concat(quick, b.alertRules(fast), b.noDataRules(), b.slothRules(fast), slowAlerts)
 	out = append(out, b.group(b.name+"-fast", b.clock.tick, quick))
 	return append(out, b.group(b.name+"-slow", b.clock.slow, sums)), nil
 }

@@ -58,6 +58,13 @@ func (r *Remembered[K, V]) Forget(before time.Time) {
 	}
 }
 
+// Drop drops the thing with the key, if there is one.
+func (r *Remembered[K, V]) Drop(key K) {
+	if at := r.byKey[key]; at != nil {
+		r.drop(at)
+	}
+}
+
 func (r *Remembered[K, V]) drop(at *list.Element) {
 	delete(r.byKey, r.order.Remove(at).(*memory[K, V]).key)
 }
@@ -68,4 +75,17 @@ func (r *Remembered[K, V]) All(each func(key K, heard time.Time, value *V)) {
 		m := at.Value.(*memory[K, V])
 		each(m.key, m.heard, &m.value)
 	}
+}
+
+// Full tells whether the next new thing needs the room of another.
+func (r *Remembered[K, V]) Full() bool { return len(r.byKey) >= r.limit }
+
+// Oldest returns what was not heard of for longest; ok is false if there is nothing.
+func (r *Remembered[K, V]) Oldest() (key K, heard time.Time, value *V, ok bool) {
+	at := r.order.Front()
+	if at == nil {
+		return key, heard, nil, false
+	}
+	m := at.Value.(*memory[K, V])
+	return m.key, m.heard, &m.value, true
 }

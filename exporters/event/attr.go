@@ -48,32 +48,70 @@ const (
 	Attempt         = "platform.attempt"         // which attempt of a run is counted: first or final
 	EventSource     = "platform.event.source"    // Event.Source
 	EventVerdict    = "platform.event.verdict"   // what became of an event
-	Overflow        = "otel.metric.overflow"     // true on the series that takes what exceeds a cardinality limit
+	// Of secrets, never what is in them.
+	SecretStore       = "secret.store"             // vault, aws, kubernetes, file
+	SecretKind        = "secret.kind"              // what of the store: static-role, kv, secret, certificate
+	SecretScope       = "secret.scope"             // mount, account and region, or namespace
+	SecretName        = "secret.name"              // a keyed hash of the name, unless the user lets names be shown
+	SecretOwner       = "secret.owner"             // who has to see to the rotation
+	RotationTime      = "secret.rotation.time"     // when it was last rotated, seconds since 1970
+	RotationDue       = "secret.rotation.due.time" // when it has to be rotated, seconds since 1970
+	RotationInterval  = "secret.rotation.interval" // seconds between two rotations, 0 if it is not rotated by time
+	RotationWindow    = "secret.rotation.window"   // seconds after the due time in which the rotation is planned
+	RotationGrace     = "secret.rotation.grace"    // seconds after that
+	RotationMode      = "secret.rotation.mode"     // active, paused or disabled
+	RotationRefreshed = "secret.refreshed.time"    // when consumers last loaded it, seconds since 1970
+	RotationTrigger   = "secret.rotation.trigger"  // automatic, manual or unknown
+	RotationResult    = "secret.rotation.result"   // success, failure or abandoned
+	RotationReason    = "secret.rotation.reason"   // why a rotation that was due was not good
+	AccessOutcome     = "secret.access.outcome"    // ok, denied or error
+	AccessOperation   = "secret.access.operation"  // read, write, delete, list or rotate
+	PrincipalKind     = "secret.principal.kind"    // what accessed a secret: service, root, role, user, batch, other
+	Overflow          = "otel.metric.overflow"     // true on the series that takes what exceeds a cardinality limit
+)
+
+// Attributes of incidents.
+const (
+	Team           = "platform.team"        // who owns it
+	Fingerprint    = "incident.fingerprint" // 32 hexadecimal digits: the same for what is the same incident, also when it comes again
+	IncidentName   = "incident.name"        // the name of the rule that raised it
+	Severity       = "incident.severity"    // a word of the source: page, critical, p1
+	IncidentState  = "incident.state"       // triggered, acknowledged, silenced; of an alert also maintenance or inhibited
+	Recurrence     = "incident.recurrence"  // new, reopened or recurred
+	IncidentReason = "incident.reason"      // why an incident has no time to restore: instant, merged, lost or evicted
+	Reporter       = "incident.reporter"    // who says so of several that may: a hash
+	SLO            = "slo.name"             // the SLO whose alert it is
+)
+
+// Attributes of policies, whatever decides on them.
+const (
+	PolicyEngine   = "policy.engine"      // gatekeeper, kyverno, or what else decides
+	PolicyName     = "policy.name"        // of the policy or constraint
+	PolicyDecision = "policy.decision"    // allow, deny, warn, audit or error
+	Namespace      = "k8s.namespace.name" // where the object is; absent if it is in none
+	Count          = "platform.count"     // how many things an event stands for
+)
+
+// Attributes of onboarding and of the telemetry of services.
+const (
+	OnboardingOutcome = "platform.onboarding.outcome" // completed or abandoned
+	Signal            = "platform.telemetry.signal"   // metrics, logs or traces
 )
 
 // Attribute names of the platform's API: what it served, decided and changed.
 const (
-	Method          = "http.request.method"       // GET, ...; _OTHER for what is no method of HTTP (semconv)
-	StatusCode      = "http.response.status_code" // as text, so that it is the same after a restart
-	Route           = "http.route"                // a template, never a path; absent if none is known
-	RequestReason   = "platform.request.reason"   // why a request counts as it does: served, server_error, watch, ...
-	RequestClass    = "platform.request.class"    // what latency may be asked of it: write, resource, namespace or cluster
-	RequestSeconds  = "platform.request.seconds"  // sum of the durations of the requests that an event counts
-	RequestBuckets  = "platform.request.buckets"  // their numbers by bucket, such as 3:120,4:7
-	Count           = "platform.count"            // how many things an event stands for
-	BatchPart       = "platform.batch.part"       // which part of a batch an event is, from 0
-	ActionChannel   = "platform.channel"          // platform, manual or emergency
-	ActionTarget    = "platform.target.kind"      // what was changed: deployments, s3:CreateBucket
-	Namespace       = "k8s.namespace.name"
-	PolicyEngine    = "policy.engine"   // what decided: webhook, validating_admission_policy, quota, rbac, ...
-	PolicyName      = "policy.name"     // of the policy, constraint, quota or webhook
-	PolicyDecision  = "policy.decision" // allow, deny, warn or error
-	SecretStore     = "secret.store"    // kubernetes, aws, ...
-	SecretID        = "secret.id"       // a digest of what names it, never the name of a secret or its value
-	SecretOperation = "secret.operation"
-	SecretOutcome   = "secret.outcome" // ok, denied or error
-	PrincipalKind   = "principal.kind" // user, service_account, node, system, anonymous, role, service
-	Principal       = "principal.id"   // of a service account its name, otherwise a digest
+	Method         = "http.request.method"       // GET, ...; _OTHER for what is no method of HTTP (semconv)
+	StatusCode     = "http.response.status_code" // as text, so that it is the same after a restart
+	Route          = "http.route"                // a template, never a path; absent if none is known
+	RequestReason  = "platform.request.reason"   // why a request counts as it does: served, server_error, watch, ...
+	RequestClass   = "platform.request.class"    // what latency may be asked of it: write, resource, namespace or cluster
+	RequestSeconds = "platform.request.seconds"  // sum of the durations of the requests that an event counts
+	RequestBuckets = "platform.request.buckets"  // their numbers by bucket, such as 3:120,4:7
+	BatchPart      = "platform.batch.part"       // which part of a batch an event is, from 0
+	ActionChannel  = "platform.channel"          // platform, manual or emergency
+	ActionTarget   = "platform.target.kind"      // what was changed: deployments, s3:CreateBucket
+	SecretID       = "secret.id"                 // a digest of what names it, for the audit trail
+	Principal      = "secret.principal.id"       // of a service account its name, otherwise a digest
 )
 
 // Attribute names of what is read from files. They are for the journal only.

@@ -50,12 +50,49 @@ const (
 	// CommitPushed is one commit that arrived on a branch.
 	CommitPushed = "vcs.commit.pushed"
 
+	// SecretObserved is what a source says of a secret: when it was last rotated and when it has to be.
+	SecretObserved = "secret.rotation.observed"
+	// SecretsListed says that everything a source knows below Subject was told since Start, and is so at Time.
+	SecretsListed = "secret.listed"
+	SecretRemoved = "secret.removed"
+
+	RotationStarted   = "secret.rotation.started"
+	RotationSucceeded = "secret.rotation.succeeded"
+	RotationFailed    = "secret.rotation.failed"
+	RotationAbandoned = "secret.rotation.abandoned"
+
+	// SecretAccessed is one access to a secret, for the audit trail.
+	SecretAccessed = "secret.accessed"
+
+	// RotationCame and RotationDecided are made by the counters: a rotation has become due; whether it was done in time.
+	RotationCame    = "secret.rotation.due"
+	RotationDecided = "secret.rotation.decided"
+	// Incidents. Seen is an alert that was still there when somebody asked, Listed the end of the list of those that were.
+	IncidentOpened       = "incident.opened"
+	IncidentAcknowledged = "incident.acknowledged"
+	IncidentReopened     = "incident.reopened"
+	IncidentResolved     = "incident.resolved"
+	IncidentSeen         = "incident.seen"
+	IncidentsListed      = "incident.listed"
+
+	// PolicyDecided is what a policy engine decided about one object.
+	PolicyDecided = "policy.decided"
+
+	// Onboarding of a service: asked for, and given up. It is completed by a deployment.
+	OnboardingRequested = "platform.onboarding.requested"
+	OnboardingAbandoned = "platform.onboarding.abandoned"
+
+	// TelemetrySeen is a signal of a service that has come.
+	TelemetrySeen = "platform.telemetry.seen"
+
 	// RequestsServed counts requests of one kind, PolicyEvaluated decisions of one kind, in one batch; ActionTaken is one
-	// change that somebody made. SecretAccessed is for the audit trail, and not counted.
+	// change that somebody made.
 	RequestsServed  = "platform.api.requests"
 	PolicyEvaluated = "policy.evaluated"
 	ActionTaken     = "platform.action"
-	SecretAccessed  = "secret.accessed"
+	// AccessAudited is one access to a secret that an API's audit log has. It is for the audit trail, and nothing counts it:
+	// those of every controller would fill the journal.
+	AccessAudited = "secret.access.audited"
 
 	// FileRead says how far a file is read. It is journaled together with what was read, and never passed on.
 	FileRead = "platform.file.read"

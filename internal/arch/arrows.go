@@ -51,9 +51,20 @@ var arrows = []arrow{
 	{"exporters/metric", []string{"exporters/event"}},
 	{"exporters/counters", []string{"exporters/event", "exporters/metric"}},
 	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger"}},
-	{"exporters/pipelines/sources", []string{"exporters/event", "exporters/source", "exporters/pipelines"}},
+	{"exporters/pipelines/sources", []string{
+		"exporters/event", "exporters/source", "exporters/pipelines", "exporters/incidents", "exporters/onboarding", // for mappings
+	}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
 	{"exporters/platformapi/sources", []string{"exporters/event", "exporters/source", "exporters/platformapi"}},
+	{"exporters/secrets/sources", []string{"exporters/event", "exporters/source", "exporters/secrets"}},
+	{"exporters/secrets/poll", []string{
+		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
+	}},
+	{"exporters/coverage", []string{"exporters/event", "exporters/metric", "exporters/counters", "internal/yamlsrc"}},
+	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
+	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
+	{"exporters/onboarding/sources", []string{"exporters/event", "exporters/source", "exporters/onboarding"}},
+	{"exporters/policy/sources", []string{"exporters/event", "exporters/source", "exporters/policy"}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},
 
 	// Execution.

@@ -6,9 +6,12 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
+	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
+	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
-	"github.com/plimsoll-slo/plimsoll/exporters/tail"
+	"github.com/plimsoll-slo/plimsoll/exporters/policy"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 )
 
 // Config is what every component that counts events lets the user decide.
@@ -19,6 +22,12 @@ type Config struct {
 	// Settle is how long after a failure a rerun still changes the final outcome of a run.
 	Settle time.Duration `mapstructure:"settle"`
 
+	// Incidents say when an incident that comes again is the same one.
+	Incidents IncidentsConfig `mapstructure:"incidents"`
+
+	// Onboarding says when nobody waits for a service any more.
+	Onboarding OnboardingConfig `mapstructure:"onboarding"`
+
 	// Shed is how a request counts that an API refused to protect itself (429): bad, good or excluded.
 	Shed string `mapstructure:"shed"`
 
@@ -27,6 +36,30 @@ type Config struct {
 
 	// Storage is where what was counted survives a restart. Without it counters are in memory and begin at zero.
 	Storage StorageConfig `mapstructure:"storage"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// IncidentsConfig says when an incident that comes again is the same one.
+type IncidentsConfig struct {
+	// Reopen is how soon after its end it is the same incident, whose clock goes on; an end is final after this time.
+	Reopen time.Duration `mapstructure:"reopen"`
+
+	// Recur is how soon after its end it is a recurrence.
+	Recur time.Duration `mapstructure:"recur"`
+
+	// Absent is how long an alert is missing in Alertmanager's list before it has ended.
+	Absent time.Duration `mapstructure:"absent"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// OnboardingConfig says when nobody waits for a service any more.
+type OnboardingConfig struct {
+	// Abandon is how long after it was asked for a service without a deployment is abandoned.
+	Abandon time.Duration `mapstructure:"abandon"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -57,10 +90,12 @@ type StorageConfig struct {
 // DefaultConfig returns what counts if the user says nothing.
 func DefaultConfig() Config {
 	return Config{
-		Interval: 30 * time.Second,
-		Settle:   30 * time.Minute,
-		Shed:     platformapi.Bad,
-		Limits:   LimitsConfig{Series: 2000, Runs: 50_000},
+		Interval:   30 * time.Second,
+		Settle:     30 * time.Minute,
+		Incidents:  IncidentsConfig{Reopen: 30 * time.Minute, Recur: 30 * 24 * time.Hour, Absent: 5 * time.Minute},
+		Onboarding: OnboardingConfig{Abandon: 90 * 24 * time.Hour},
+		Shed:       platformapi.Bad,
+		Limits:     LimitsConfig{Series: 2000, Runs: 50_000},
 	}
 }
 
@@ -74,6 +109,12 @@ func (c Config) Validate() error {
 	if c.Settle <= 0 {
 		bad("settle: want more than 0s, have %v", c.Settle)
 	}
+	if i := c.Incidents; i.Reopen <= 0 || i.Recur <= i.Reopen || i.Absent <= 0 {
+		bad("incidents: want reopen and absent above 0s and recur above reopen, have %v, %v and %v", i.Reopen, i.Absent, i.Recur)
+	}
+	if c.Onboarding.Abandon <= 0 {
+		bad("onboarding::abandon: want more than 0s, have %v", c.Onboarding.Abandon)
+	}
 	switch c.Shed {
 	case platformapi.Bad, platformapi.Good, platformapi.Excluded:
 	default:
@@ -85,11 +126,16 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// domains returns what is counted, new, and how far files are read.
-func (cfg Config) domains(positions *tail.Positions) []counters.Domain {
+// domains returns what is counted, new.
+func (cfg Config) domains() []counters.Domain {
 	return []counters.Domain{
 		pipelines.New(pipelines.Options{Settle: cfg.Settle, MaxSeries: cfg.Limits.Series, MaxRuns: cfg.Limits.Runs}),
+		secrets.New(secrets.Options{MaxSeries: cfg.Limits.Series}),
+		incidents.New(incidents.Options{
+			Reopen: cfg.Incidents.Reopen, Recur: cfg.Incidents.Recur, Absent: cfg.Incidents.Absent, MaxSeries: cfg.Limits.Series,
+		}),
+		onboarding.New(onboarding.Options{Settle: cfg.Settle, Abandon: cfg.Onboarding.Abandon, MaxSeries: cfg.Limits.Series}),
+		policy.New(policy.Options{MaxSeries: cfg.Limits.Series}),
 		platformapi.New(platformapi.Options{Shed: cfg.Shed, MaxSeries: cfg.Limits.Series}),
-		positions,
 	}
 }

@@ -22,7 +22,9 @@ import (
 
 // Counting is safe for concurrent use between Open and Shutdown.
 type Counting struct {
-	cfg   Config
+	cfg     Config
+	domains func() []counters.Domain // new ones
+
 	scope string
 	set   component.TelemetrySettings
 	next  func(context.Context, pmetric.Metrics) error
@@ -43,14 +45,23 @@ type Counting struct {
 func New(
 	cfg Config, scope string, set component.TelemetrySettings, next func(context.Context, pmetric.Metrics) error, now func() time.Time,
 ) *Counting {
-	return &Counting{cfg: cfg, scope: scope, set: set, next: next, now: now}
+	return Of(cfg.domains, cfg, scope, set, next, now)
+}
+
+// Of is New for other domains than those of platform events. domains returns them, new at each call.
+func Of(
+	domains func() []counters.Domain, cfg Config, scope string, set component.TelemetrySettings,
+	next func(context.Context, pmetric.Metrics) error, now func() time.Time,
+) *Counting {
+	return &Counting{cfg: cfg, domains: domains, scope: scope, set: set, next: next, now: now}
 }
 
 // Open takes up the counters where they were left, in memory or as the ledger has them.
 func (c *Counting) Open() error {
 	c.positions = tail.NewPositions()
+	domains := append(c.domains(), c.positions)
 	if c.cfg.Storage.Directory == "" {
-		c.counters = counters.New(c.now(), c.cfg.domains(c.positions)...)
+		c.counters = counters.New(c.now(), domains...)
 		return nil
 	}
 	var err error
@@ -61,7 +72,7 @@ func (c *Counting) Open() error {
 		c.set.Logger.Warn("the ledger ended in a record that was not acknowledged, it is cut off",
 			zap.String("file", cut.File), zap.Int64("offset", cut.Offset), zap.Int64("bytes", cut.Bytes))
 	}
-	if c.counters, err = counters.Open(c.ledger, c.now(), c.cfg.domains(c.positions)...); err != nil {
+	if c.counters, err = counters.Open(c.ledger, c.now(), domains...); err != nil {
 		return errors.Join(err, c.Close())
 	}
 	return nil

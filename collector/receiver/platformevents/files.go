@@ -69,7 +69,7 @@ func (c *Config) validateFiles() (errs []error) {
 		bad := func(key, format string, args ...any) {
 			errs = append(errs, fmt.Errorf("files::%s::%s: %w", name, key, fmt.Errorf(format, args...)))
 		}
-		kind, err := f.named(f.Kind)
+		kind, err := f.find(f.Kind)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("files::%s::%w", name, err))
 		} else if kind.Frame == source.NoFrame {
@@ -97,12 +97,12 @@ func (c *Config) validateFiles() (errs []error) {
 func (r *eventsReceiver) fileReaders() (readers []*fileReader, err error) {
 	for _, name := range r.cfg.fileNames() {
 		f := r.cfg.files(name)
-		kind, err := f.named(f.Kind)
+		kind, err := f.find(f.Kind)
 		if err != nil {
 			return nil, fmt.Errorf("files %s: %w", name, err)
 		}
 		readers = append(readers, &fileReader{
-			receiver: r, kind: kind, every: f.PollInterval, log: r.set.Logger.With(zap.String("files", name)),
+			receiver: r, kind: r.named(kind, f.Kind), every: f.PollInterval, log: r.set.Logger.With(zap.String("files", name)),
 			tailer: tail.New(name, f.Include, r.counting.Positions(name), tail.Options{
 				Document: kind.Frame == source.Document, AtEnd: f.StartAt == startAtEnd,
 			}),

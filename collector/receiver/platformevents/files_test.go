@@ -199,7 +199,7 @@ func TestFiles(t *testing.T) {
 		for _, logs := range r.logs.AllLogs() {
 			for _, record := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
 				names[record.EventName()]++
-				if record.EventName() == "secret.accessed" {
+				if record.EventName() == "secret.access.audited" {
 					accesses++
 				}
 				if text := fmt.Sprint(record.Attributes().AsRaw()); strings.Contains(text, "carol") || strings.Contains(text, "db-password") {
@@ -209,7 +209,7 @@ func TestFiles(t *testing.T) {
 		}
 	}
 	if accesses != 3 || names["platform.file.read"] != 0 {
-		t.Errorf("got log records %v, want 3 of secret.accessed and none of how far a file is read", names)
+		t.Errorf("got log records %v, want 3 of secret.access.audited and none of how far a file is read", names)
 	}
 }
 

@@ -1,14 +1,17 @@
 package platformevents
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
+	incidents "github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
+	onboardings "github.com/plimsoll-slo/plimsoll/exporters/onboarding/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 	api "github.com/plimsoll-slo/plimsoll/exporters/platformapi/sources"
+	policies "github.com/plimsoll-slo/plimsoll/exporters/policy/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
+	secretsources "github.com/plimsoll-slo/plimsoll/exporters/secrets/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
@@ -32,9 +35,9 @@ const mapped = "json"
 
 // kinds returns every kind of system that the receiver can read, sorted by name.
 func kinds() []source.Kind {
-	all := slices.Concat(sources.Kinds(), api.Kinds())
-	slices.SortFunc(all, func(a, b source.Kind) int { return cmp.Compare(a.Name, b.Name) })
-	return all
+	return source.Joined(
+		sources.Kinds(), api.Kinds(), incidents.Kinds(), onboardings.Kinds(), policies.Kinds(), secretsources.Kinds(secrets.Naming{}),
+	)
 }
 
 // kind returns how deliveries are read and proved. The error begins with the key that is wrong.
@@ -52,11 +55,11 @@ func (s SourceConfig) kind() (source.Kind, error) {
 	if s.Mapping != nil {
 		return source.Kind{}, fmt.Errorf("mapping: want kind json with a mapping, have %q", s.Kind)
 	}
-	return s.named(s.Kind, mapped)
+	return s.find(s.Kind, mapped)
 }
 
-// named returns the kind with a name, with its settings. more are names that the error offers besides.
-func (c KindConfig) named(name string, more ...string) (source.Kind, error) {
+// find returns the kind with a name, with its settings. more are names that the error offers besides.
+func (c KindConfig) find(name string, more ...string) (source.Kind, error) {
 	if err := c.validate(name); err != nil {
 		return source.Kind{}, err
 	}

@@ -1,6 +1,9 @@
 package platformevents_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"os"
 	"testing"
@@ -13,7 +16,7 @@ import (
 
 // Every kind is taken in with the proof that it has, and not without.
 func TestKinds(t *testing.T) {
-	const dir = "../../../exporters/pipelines/sources/testdata/"
+	const dir = "../../../exporters/"
 	f := func(kind, file string, source platformevents.SourceConfig, header map[string]string) {
 		t.Helper()
 		body, err := os.ReadFile(dir + file)
@@ -43,15 +46,29 @@ func TestKinds(t *testing.T) {
 		}
 		return header
 	}
-	f("gitlab", "gitlab/pipeline.json", platformevents.SourceConfig{Secrets: []configopaque.String{secret}},
+	f("gitlab", "pipelines/sources/testdata/gitlab/pipeline.json", platformevents.SourceConfig{Secrets: []configopaque.String{secret}},
 		map[string]string{"X-Gitlab-Event": "Pipeline Hook", "X-Gitlab-Token": secret})
-	f("cdevents", "cdevents/pipelinerun_finished.json", bearer, bears())
-	f("argocd", "argocd/notification_healthy.json", bearer, bears())
-	f("azuredevops", "azuredevops/build_succeeded.json", bearer, bears())
-	f("jenkins", "jenkins/notification_completed.json", bearer, bears())
-	f("tekton", "tekton/pipelinerun_successful.json", bearer, bears(
+	f("cdevents", "pipelines/sources/testdata/cdevents/pipelinerun_finished.json", bearer, bears())
+	f("argocd", "pipelines/sources/testdata/argocd/notification_healthy.json", bearer, bears())
+	f("azuredevops", "pipelines/sources/testdata/azuredevops/build_succeeded.json", bearer, bears())
+	f("jenkins", "pipelines/sources/testdata/jenkins/notification_completed.json", bearer, bears())
+	f("tekton", "pipelines/sources/testdata/tekton/pipelinerun_successful.json", bearer, bears(
 		"Ce-Type", "dev.tekton.event.pipelinerun.successful.v1", "Ce-Id", "1", "Ce-Source", "/x", "Ce-Specversion", "1.0"))
-	f("json", "cdevents/pipelinerun_finished.json", platformevents.SourceConfig{BearerToken: token, Mapping: &sources.Mapping{
+	f("alertmanager", "incidents/sources/testdata/alertmanager/delivery1.json", bearer, bears())
+	f("cdevents", "incidents/sources/testdata/cdevents/incident_detected.json", bearer, bears())
+	page, err := os.ReadFile(dir + "incidents/sources/testdata/pagerduty/triggered.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(page)
+	f("pagerduty", "incidents/sources/testdata/pagerduty/triggered.json", platformevents.SourceConfig{Secrets: []configopaque.String{secret}},
+		map[string]string{"X-PagerDuty-Signature": "v1=" + hex.EncodeToString(mac.Sum(nil))})
+	f("backstage", "onboarding/sources/testdata/backstage/task_processing.json", bearer, bears())
+	f("cdevents", "onboarding/sources/testdata/cdevents/repository_created.json", bearer, bears())
+	f("gatekeeper", "policy/sources/testdata/gatekeeper/event_denied.json", bearer, bears())
+	f("kyverno", "policy/sources/testdata/kyverno/event_blocked.json", bearer, bears())
+	f("json", "pipelines/sources/testdata/cdevents/pipelinerun_finished.json", platformevents.SourceConfig{BearerToken: token, Mapping: &sources.Mapping{
 		Source: "ours", Fact: "run", Statuses: map[string]string{"success": "success", "failure": "failure"},
 		Fields: map[string]string{"id": "/subject/id", "status": "/subject/content/outcome", "pipeline": "/subject/content/pipelineName"},
 	}}, bears())

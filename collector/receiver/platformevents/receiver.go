@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/counting"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 )
 
 type eventsReceiver struct {
@@ -36,7 +37,8 @@ type eventsReceiver struct {
 	counting *counting.Counting
 	server   *http.Server
 	serving  sync.WaitGroup
-	stop     context.CancelFunc // ends the backfill and the reading of files
+	stop     context.CancelFunc // ends the backfill, the polls and the reading of files
+	naming   secrets.Naming
 }
 
 func newReceiver(cfg *Config, set receiver.Settings, now func() time.Time, forget func()) (*eventsReceiver, error) {
@@ -63,6 +65,10 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 	if err := r.counting.Open(); err != nil {
 		return err
 	}
+	var err error
+	if r.naming, err = r.cfg.SecretNames.naming(); err != nil {
+		return errors.Join(err, r.counting.Close())
+	}
 	readers, err := r.fileReaders()
 	if err == nil {
 		err = r.serve(ctx, host)
@@ -74,6 +80,7 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.backfill(running)
+	r.rotation(running)
 	for _, f := range readers {
 		r.serving.Go(func() { f.run(running) })
 	}

@@ -100,7 +100,7 @@ func values(md pmetric.Metrics) map[string]int64 {
 		for j := range m.Sum().DataPoints().Len() {
 			p := m.Sum().DataPoints().At(j)
 			key := m.Name()
-			for _, name := range []string{"platform.event.verdict", "platform.attempt", "cicd.pipeline.result"} {
+			for _, name := range []string{"platform.event.verdict", "platform.attempt", "cicd.pipeline.result", "incident.recurrence"} {
 				if v, ok := p.Attributes().Get(name); ok {
 					key += " " + v.AsString()
 				}

@@ -172,7 +172,7 @@ func TestMappingExample(t *testing.T) {
 	if diff := gocmp.Diff([]any{"CI", "success", "acme", "pay", 390.5, ""}, pick(e, event.PipelineName, event.Result, event.RepositoryOwner, event.Repository, event.RunDuration, event.Unmapped)); diff != "" {
 		t.Error(diff)
 	}
-	for _, fact := range []string{"run", "task", "deployment", "commit"} {
+	for _, fact := range []string{"run", "task", "deployment", "commit", "incident", "onboarding"} {
 		row := regexp.MustCompile("(?m)^\\| `" + fact + "` \\| (.*) \\| (.*) \\|$").FindStringSubmatch(page(t))
 		m := sources.Mapping{Source: "x", Fact: fact, Statuses: map[string]string{"x": "skip"}, Fields: map[string]string{}}
 		if fact == "commit" {

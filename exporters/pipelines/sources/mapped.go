@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
+	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
@@ -93,6 +95,10 @@ func (d mapped) decode(_ http.Header, body []byte, observed time.Time) ([]event.
 		fact = r.run(id, meaning)
 	case "task":
 		fact = r.task(id, meaning)
+	case "incident":
+		fact = r.incident(id, meaning)
+	case "onboarding":
+		fact = r.onboarding(id, meaning)
 	default:
 		fact = r.deployment(id, meaning)
 	}
@@ -245,6 +251,34 @@ func (r *reading) deployment(id, meaning string) pipelines.Deployment {
 	}
 	d.Origin = r.origin(id, state)
 	return d
+}
+
+// incident returns an incident, which is open while it is pending or executing, known while it waits, and otherwise over.
+func (r *reading) incident(id, meaning string) incidents.Report {
+	i := incidents.Report{
+		State: incidents.Opened, Severity: event.Word(r.text("severity")), Service: event.Clean(r.text("service")), Team: event.Clean(r.text("team")),
+		Fingerprint: incidents.NewFingerprint(r.source, cmp.Or(r.text("key"), id)), Start: source.Began(r.time("start"), r.observed),
+	}
+	state, _ := stateOf(meaning)
+	switch {
+	case meaning == "waiting":
+		i.State = incidents.Acknowledged
+	case state == pipelines.Finished:
+		i.State = incidents.Resolved
+	}
+	i.Origin = r.origin(id, state)
+	return i
+}
+
+// onboarding returns a request for a service, which any bad end takes back.
+func (r *reading) onboarding(id, meaning string) onboarding.Request {
+	state, result := stateOf(meaning)
+	q := onboarding.Request{
+		Service: event.Clean(r.text("service")), Team: event.Clean(r.text("team")),
+		Abandoned: state == pipelines.Finished && result != pipelines.Success,
+	}
+	q.Origin = r.origin(id, state)
+	return q
 }
 
 // commit returns a commit; what identifies it is the repository and its id.

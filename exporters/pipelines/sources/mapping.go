@@ -15,7 +15,7 @@ import (
 type Mapping struct {
 	// Source is the word that events of the system carry: lower-case letters, digits, _ and -.
 	Source string `mapstructure:"source"`
-	// Fact is what a delivery is about: run, task, deployment or commit.
+	// Fact is what a delivery is about: run, task, deployment, commit, incident or onboarding.
 	Fact string `mapstructure:"fact"`
 	// Match are places and the text that must be there; a delivery where it is not is event.Unused.
 	Match map[string]string `mapstructure:"match"`
@@ -47,7 +47,11 @@ var mappingFields = map[string]map[string]bool{
 		"id": true, "status": true, "environment": true, "service": false, "repository": false, "time": false, "start": false,
 		"tier": false, "rollback": false, "revision": false,
 	},
-	"commit": {"revision": true, "repository": true, "base": false, "committed": false, "time": false},
+	"incident": {
+		"id": true, "status": true, "key": false, "severity": false, "service": false, "team": false, "time": false, "start": false,
+	},
+	"onboarding": {"id": true, "status": true, "service": true, "team": false, "time": false},
+	"commit":     {"revision": true, "repository": true, "base": false, "committed": false, "time": false},
 }
 
 var meanings = []string{

@@ -204,7 +204,7 @@ func TestMappingValidate(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", m, err, want)
 		}
 	}
-	f(sources.Mapping{}, `fact "": want one of commit, deployment, run, task`)
+	f(sources.Mapping{}, `fact "": want one of commit, deployment, incident, onboarding, run, task`)
 	f(sources.Mapping{Source: "github", Fact: "run"}, `source "github": there is a decoder for it`)
 	f(sources.Mapping{}, "statuses: want at least one, but none for a commit")
 	if err := runMapping().Validate(); err != nil {
@@ -265,4 +265,33 @@ func TestPointers(t *testing.T) {
 			t.Errorf("%s: %q, want %q", place, got, want[place])
 		}
 	}
+}
+
+// TestMappingOfIncidentsAndOnboarding maps one delivery each in all its statuses.
+func TestMappingOfIncidentsAndOnboarding(t *testing.T) {
+	const body = `{"no":7,"state":"x","at":"2024-01-01T10:30:00Z","since":"2024-01-01T10:00:00Z","level":"P1","who":"payments","what":"pay","secret":"do-not-show"}`
+	f := func(fact, meaning, name string, start bool) {
+		t.Helper()
+		m := sources.Mapping{
+			Source: "desk", Fact: fact, Statuses: map[string]string{"x": meaning},
+			Fields: map[string]string{"id": "/no", "status": "/state", "service": "/what", "team": "/who", "time": "/at"},
+		}
+		if fact == "incident" {
+			m.Fields["severity"], m.Fields["start"], m.Fields["key"] = "/level", "/since", "/what"
+		}
+		e := mappedEvent(t, m, body, nil)
+		if e.Name != name || e.Attrs.Text(event.Service) != "pay" || e.Attrs.Text(event.Team) != "payments" || e.Start.IsZero() == start || e.Time.Minute() != 30 {
+			t.Errorf("%s %s: %v, want %s", fact, meaning, e, name)
+		}
+		if fact == "incident" && (e.Attrs.Text(event.Severity) != "p1" || e.Attrs.Text(event.Fingerprint) == "") {
+			t.Errorf("%s %s: %v has no severity or fingerprint", fact, meaning, e)
+		}
+	}
+	f("incident", "executing", event.IncidentOpened, true)
+	f("incident", "waiting", event.IncidentAcknowledged, true)
+	f("incident", "success", event.IncidentResolved, true)
+	f("incident", "cancellation", event.IncidentResolved, true)
+	f("onboarding", "pending", event.OnboardingRequested, false)
+	f("onboarding", "success", event.OnboardingRequested, false)
+	f("onboarding", "failure", event.OnboardingAbandoned, false)
 }

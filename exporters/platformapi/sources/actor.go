@@ -105,16 +105,24 @@ func (r *auditReading) access(e *auditEvent) {
 		ns = ""
 	}
 	o := event.NewOrigin(auditSource, "k8s/"+hashed(e.AuditID), e.Stage, e.at(), r.observed)
-	r.events = append(r.events, o.Event(event.SecretAccessed, time.Time{},
+	r.events = append(r.events, o.Event(event.AccessAudited, time.Time{},
 		event.String(event.Service, r.options.Service), event.String(event.SecretStore, "kubernetes"), event.String(event.SecretID, secret), event.String(event.Namespace, ns),
-		event.String(event.SecretOperation, operation(e.Verb)), event.String(event.SecretOutcome, accessOutcome(e.Response.Code)),
+		event.String(event.AccessOperation, operation(e.Verb)), event.String(event.AccessOutcome, accessOutcome(e.Response.Code)),
 		event.String(event.PrincipalKind, kind), event.String(event.Principal, id)))
 }
 
-// operation returns the verb if it is one.
+// operation says what a verb does to a secret.
 func operation(verb string) string {
-	if isWrite(verb) || verb == "get" || verb == "list" || verb == "watch" {
-		return verb
+	switch verb {
+	case "get":
+		return "read"
+	case "list", "watch", "watchlist": // both give the content of all
+		return "list"
+	case "delete", "deletecollection":
+		return "delete"
+	}
+	if isWrite(verb) {
+		return "write"
 	}
 	return other
 }

@@ -34,7 +34,7 @@ type CloudTrailOptions struct {
 const trailSource = "cloudtrail"
 
 // CloudTrail returns the decoder of CloudTrail: a log file's object with Records, one record, lines of them, or one in the
-// envelope of EventBridge. It gives changes, of management events only, and accesses to secrets.
+// envelope of EventBridge. It gives changes, of management events only.
 func CloudTrail(o CloudTrailOptions) source.Kind {
 	o.PlatformAgents = orDefault(o.PlatformAgents, "*erraform*", "*penTofu*", "*pulumi*", "*crossplane*", "cloudformation.amazonaws.com")
 	o.PersonRoles = orDefault(o.PersonRoles, "AWSReservedSSO_*")
@@ -57,9 +57,6 @@ type trailRecord struct {
 	Account    string        `json:"recipientAccountId"`
 	Region     string        `json:"awsRegion"`
 	Identity   trailIdentity `json:"userIdentity"`
-	Parameters struct {
-		SecretID string `json:"secretId"`
-	} `json:"requestParameters"`
 }
 
 type trailIdentity struct {
@@ -100,7 +97,6 @@ func (t trail) decode(header http.Header, body []byte, observed time.Time) ([]ev
 	}
 	batch, digest := platformapi.NewBatch(trailSource, observed), sha256.New()
 	seen := map[string]bool{}
-	var events []event.Event
 	for i := range documents {
 		for _, r := range documents[i].records() {
 			digest.Write([]byte(r.EventID + "\x00"))
@@ -109,13 +105,10 @@ func (t trail) decode(header http.Header, body []byte, observed time.Time) ([]ev
 			}
 			seen[r.EventID] = true
 			t.action(batch, r)
-			if e, ok := trailAccess(r, observed); ok {
-				events = append(events, e)
-			}
 		}
 	}
 	id := cmp.Or(header.Get(source.BatchHeader), hex.EncodeToString(digest.Sum(nil)))
-	events = append(batch.Events(id), events...)
+	events := batch.Events(id)
 	if len(events) == 0 {
 		events = append(events, event.NewUnused(trailSource, observed))
 	}
@@ -180,35 +173,4 @@ func (t trail) channel(r trailRecord) string {
 		return platformapi.Platform
 	}
 	return platformapi.Manual
-}
-
-// trailAccess returns the access to a secret that a record is about. Which secret is a digest.
-func trailAccess(r trailRecord, observed time.Time) (event.Event, bool) {
-	if r.Source != "secretsmanager.amazonaws.com" || r.Type == "AwsServiceEvent" {
-		return event.Event{}, false
-	}
-	secret, kind, outcome := "", "user", "ok"
-	if r.Parameters.SecretID != "" {
-		secret = hashed("aws", r.Parameters.SecretID)
-	}
-	switch r.Identity.Type {
-	case "AssumedRole", "WebIdentityUser", "FederatedUser":
-		kind = "role"
-	case "AWSService":
-		kind = "service"
-	}
-	switch {
-	case strings.Contains(r.ErrorCode, "AccessDenied") || strings.Contains(r.ErrorCode, "Unauthorized"):
-		outcome = "denied"
-	case r.ErrorCode != "":
-		outcome = "error"
-	}
-	who := ""
-	if name := cmp.Or(r.Identity.ARN, r.Identity.Principal, r.Identity.InvokedBy); name != "" {
-		who = hashed(name)
-	}
-	o := event.NewOrigin(trailSource, "aws/"+hashed(r.EventID), "access", r.EventTime.Time, observed)
-	return o.Event(event.SecretAccessed, time.Time{},
-		event.String(event.SecretStore, "aws"), event.String(event.SecretID, secret), event.String(event.SecretOperation, label(r.Name)),
-		event.String(event.SecretOutcome, outcome), event.String(event.PrincipalKind, kind), event.String(event.Principal, who)), true
 }

@@ -28,12 +28,12 @@ var vocabulary = map[string][]string{
 	event.PolicyDecision: {"allow", "deny", "warn", "error"},
 	event.ErrorType:      {"fail_open", "fail_closed"},
 	event.ActionChannel:  {"platform", "manual", "emergency"},
-	event.SecretStore:    {"kubernetes", "aws"},
-	event.SecretOutcome:  {"ok", "denied", "error"},
-	event.PrincipalKind:  {"user", "service_account", "node", "system", "anonymous", "role", "service"},
+	event.SecretStore:    {"kubernetes"},
+	event.AccessOutcome:  {"ok", "denied", "error"},
+	event.PrincipalKind:  {"user", "service_account", "node", "system", "anonymous"},
 }
 
-var names = []string{event.RequestsServed, event.PolicyEvaluated, event.ActionTaken, event.SecretAccessed, event.Unused}
+var names = []string{event.RequestsServed, event.PolicyEvaluated, event.ActionTaken, event.AccessAudited, event.Unused}
 
 // unlawful says what is wrong with an event, or nothing.
 func unlawful(e event.Event) string {

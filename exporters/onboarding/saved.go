@@ -1,0 +1,54 @@
+package onboarding
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"time"
+)
+
+// savedOnboarding is the state in a form that encoding/gob can write. Fields may be added; old ones keep their name and
+// meaning.
+type savedOnboarding struct {
+	Options  Options
+	Services []savedService // least recently heard of first
+}
+
+type savedService struct {
+	Name, Team, Subject            string
+	Heard, Changed                 time.Time
+	Requested, Deployed, Abandoned time.Time
+	Done, Open                     bool
+}
+
+// Save returns the state.
+func (d *Onboarding) Save() ([]byte, error) {
+	saved := savedOnboarding{Options: d.options}
+	d.services.All(func(name string, heard time.Time, s *service) {
+		saved.Services = append(saved.Services, savedService{
+			name, s.team, s.subject, heard, s.heard, s.requested, s.deployed, s.abandoned, s.done, d.open[name],
+		})
+	})
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(saved); err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Restore takes the state up.
+func (d *Onboarding) Restore(state []byte) error {
+	var saved savedOnboarding
+	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&saved); err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	d.adopt(saved.Options.withDefaults())
+	for _, x := range saved.Services {
+		s, _ := d.services.Heard(x.Name, x.Heard)
+		*s = service{x.Team, x.Subject, x.Requested, x.Deployed, x.Abandoned, x.Changed, x.Done}
+		if x.Open {
+			d.open[x.Name] = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package sources_test
+
+import (
+	"encoding/json"
+	"flag"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/exporters/policy"
+	"github.com/plimsoll-slo/plimsoll/exporters/policy/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+var observed = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+type fixture struct {
+	name   string
+	body   []byte
+	decode source.Decoder
+}
+
+func everything(t testing.TB) []fixture {
+	t.Helper()
+	var all []fixture
+	for _, kind := range sources.Kinds() {
+		files, err := filepath.Glob("testdata/" + kind.Name + "/*.json")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no payloads of %s: %v", kind.Name, err)
+		}
+		for _, file := range files {
+			all = append(all, fixture{strings.TrimPrefix(file, "testdata/"), exportertest.Read(t, file), kind.Decode})
+		}
+	}
+	return all
+}
+
+func check(t testing.TB, what string, f fixture, body []byte) []event.Event {
+	t.Helper()
+	events, err := f.decode(http.Header{}, body, observed)
+	if (err == nil) == (len(events) == 0) {
+		t.Errorf("%s %s: %d events and error %v", f.name, what, len(events), err)
+	}
+	if err != nil && len(err.Error()) > 120 {
+		t.Errorf("%s %s: the error quotes the body: %v", f.name, what, err)
+	}
+	for _, e := range events {
+		line, err := json.Marshal(e)
+		named := e.Name == event.Unused || strings.HasPrefix(e.Key, e.Subject+"/") && e.Subject != ""
+		if err != nil || len(line) > 2048 || !named || len(e.Key) > 1024 || e.Time.After(observed.Add(event.MaxSkew)) || e.Time.Year() < 1970 {
+			t.Errorf("%s %s: %v is no lawful event: %v", f.name, what, e, err)
+		}
+		for _, a := range e.Attrs {
+			if text := a.Text(); text == "" || text != event.Clean(text) {
+				t.Errorf("%s %s: unsafe %s", f.name, what, a.Name)
+			}
+		}
+	}
+	return events
+}
+
+func TestGolden(t *testing.T) {
+	var lines []byte
+	for _, f := range everything(t) {
+		lines = append(append(lines, "# "+f.name+"\n"...), exportertest.Lines(t, check(t, "as it is", f, f.body))...)
+	}
+	exportertest.Golden(t, *update, "testdata/all.golden", lines)
+}
+
+// TestTotals: what is counted of all fixtures, delivered twice, is what is in them by eye.
+func TestTotals(t *testing.T) {
+	c := counters.New(observed, policy.New(policy.Options{}))
+	for range 2 {
+		for _, f := range everything(t) {
+			if err := c.Add(check(t, "", f, f.body)...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s, err := c.Read(observed, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]uint64{}
+	for _, f := range s.Families {
+		for _, p := range f.Points {
+			if f.Name == "policy.decisions" {
+				got[p.Attrs.Text(event.PolicyEngine)+" "+p.Attrs.Text(event.PolicyDecision)] += p.Count
+			}
+		}
+	}
+	want := map[string]uint64{
+		"gatekeeper deny": 3, "gatekeeper warn": 2, "gatekeeper audit": 2, // a dry run and one object that two ways tell of
+		"kyverno deny": 1 + 7, "kyverno allow": 1, "kyverno audit": 4, "kyverno error": 2, "kyverno warn": 1,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+var planted = []string{"hunter2 fell over", "hunter2@example.com", "https://example.com/?token=hunter2"}
+
+// TestMeant: nothing but what can be the name of an object of Kubernetes' goes on in clear.
+func TestMeant(t *testing.T) {
+	meant := map[string]bool{}
+	for _, f := range everything(t) {
+		exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
+			if !p.Leaf {
+				return
+			}
+			for _, text := range planted {
+				if strings.Contains(string(exportertest.Lines(t, check(t, p.Path, f, with(text)))), "hunter2") && !strings.HasSuffix(p.Path, "metadata.uid") {
+					t.Errorf("%s %s: %q goes on", f.name, p.Path, text)
+				}
+			}
+			if strings.Contains(string(exportertest.Lines(t, check(t, p.Path, f, with("canary-7")))), "canary-7") {
+				kind, _, _ := strings.Cut(f.name, "/")
+				meant[kind+" "+p.Path] = true
+			}
+		})
+	}
+	exportertest.Golden(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
+}
+
+var hostile = []any{
+	nil, "", "\n\x00", strings.Repeat("long ", 2000), json.RawMessage(`"\ud800"`), -1, json.RawMessage("1e308"), json.RawMessage("99999999999999999999999"), true,
+	[]any{},
+	map[string]any{},
+	[]any{nil, 1, map[string]any{"policy": 1}},
+	"9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z",
+}
+
+func TestHostileValues(t *testing.T) {
+	for _, f := range everything(t) {
+		exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
+			for _, value := range hostile {
+				check(t, p.Path, f, with(value))
+			}
+		})
+		for _, body := range []string{"", "[]", "null", "17", "{}", `{"items":[]}`, "[" + strings.Repeat("1,", 1000) + "1]", strings.Repeat(`{"items":[`, 20_000)} {
+			check(t, "broken", f, []byte(body))
+		}
+	}
+}
+
+func FuzzKinds(f *testing.F) {
+	kinds := sources.Kinds()
+	for _, one := range everything(f) {
+		for i, kind := range kinds {
+			if strings.HasPrefix(one.name, kind.Name) {
+				f.Add(byte(i), one.body)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, which byte, body []byte) {
+		kind := kinds[int(which)%len(kinds)]
+		check(t, "", fixture{kind.Name, nil, kind.Decode}, body)
+	})
+}
