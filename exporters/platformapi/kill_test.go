@@ -53,8 +53,10 @@ func openAudited(dir, pattern string) (*audited, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &audited{l, c, tail.New("audit", []string{filepath.Join(dir, pattern)}, positions.Of("audit"), tail.Options{ChunkBytes: 2000}),
-		sources.KubernetesAudit(sources.AuditOptions{}).Decode}, nil
+	return &audited{
+		l, c, tail.New("audit", []string{filepath.Join(dir, pattern)}, positions.Of("audit"), tail.Options{ChunkBytes: 2000}),
+		sources.KubernetesAudit(sources.AuditOptions{}).Decode,
+	}, nil
 }
 
 // poll reads what is new, and says after each piece that it is kept.

@@ -128,7 +128,6 @@ type auditReading struct {
 	seen     map[string]bool    // audit ids that count
 	events   []event.Event      // that are not of the batch
 	observed time.Time
-	read     int
 }
 
 func (a audit) decode(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {

@@ -210,8 +210,11 @@ func TestBodiesStay(t *testing.T) {
 var hostile = []any{
 	nil, "", " ", "\n\r\x00\x1b[31m", strings.Repeat("long ", 2000), strings.Repeat("é", 5000), strings.Repeat("a", 300), "../../%2e%2e", "{{.}}", `"}`,
 	json.RawMessage("\"\xff\xfe\x80\""), json.RawMessage(`"\ud800\udfff"`), 0, -1, 17, json.RawMessage("1e308"), json.RawMessage("-1e308"), json.RawMessage("1e999"),
-	json.RawMessage("99999999999999999999999"), json.RawMessage("9223372036854775807"), true, []any{}, map[string]any{},
-	[]any{nil, 1, "x", map[string]any{"id": []any{}}}, "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
+	json.RawMessage("99999999999999999999999"), json.RawMessage("9223372036854775807"), true,
+	[]any{},
+	map[string]any{},
+	[]any{nil, 1, "x", map[string]any{"id": []any{}}},
+	"9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
 	json.RawMessage(strings.Repeat("[", 200) + strings.Repeat("]", 200)),
 }
 

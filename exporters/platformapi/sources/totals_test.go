@@ -120,11 +120,14 @@ func denialsOf(events []auditMap) map[string]uint64 {
 			continue
 		}
 		for _, by := range []struct{ engine, pattern string }{
-			{"webhook error", `failed calling webhook`}, {"webhook deny", `^admission webhook .* denied the request`},
+			{"webhook error", `failed calling webhook`},
+			{"webhook deny", `^admission webhook .* denied the request`},
 			{"rbac deny", `is forbidden: User ".*" cannot`},
 			{"validating_admission_policy error", `ValidatingAdmissionPolicy .*resulted in error`},
 			{"validating_admission_policy deny", `ValidatingAdmissionPolicy .*denied request`},
-			{"quota deny", `(exceeded|failed) quota`}, {"pod_security deny", `violates PodSecurity`}, {"limit_range deny", `forbidden: maximum`},
+			{"quota deny", `(exceeded|failed) quota`},
+			{"pod_security deny", `violates PodSecurity`},
+			{"limit_range deny", `forbidden: maximum`},
 			{"admission deny", `being terminated`},
 		} {
 			if regexp.MustCompile(by.pattern).MatchString(message) {
