@@ -32,8 +32,8 @@ import (
 const (
 	seriesEventsExcluded       = "slo:events_excluded:inc" // masked events of one tick; none where there are none
 	seriesBadExcluded          = "slo:bad_excluded:inc"
-	seriesEventsExcludedRollup = "slo:events_excluded:rollup"
-	seriesBadExcludedRollup    = "slo:bad_excluded:rollup"
+	seriesEventsExcludedRollup = slo.SeriesEventsExcludedRollup
+	seriesBadExcludedRollup    = slo.SeriesBadExcludedRollup
 	seriesEventsTaken          = "slo:events_taken:sum" // taken off afterwards in LabelWindow, for windows of increments
 	seriesBadTaken             = "slo:bad_taken:sum"
 )

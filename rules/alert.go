@@ -19,20 +19,60 @@ func (b *bundle) alertRules(p pace) []Rule {
 		if paceOf(severity) != p {
 			continue
 		}
-		some := b.alerting(severity)
-		tiers := slices.DeleteFunc(slices.Clone(b.tiers), func(t tier) bool { return t.severity != severity })
-		if len(some.slos) > 0 && len(tiers) > 0 {
-			out = append(out, some.burnAlert(slo.AlertBudgetBurn, severity, tiers))
+		if r, ok := b.severityAlert(severity); ok {
+			out = append(out, r)
 		}
 	}
 	for _, t := range b.tiers {
 		if t.severity == slo.SeverityEscalation && paceOf(t.severity) == p {
-			r := b.burnAlert(slo.AlertEscalation, t.severity, []tier{t})
+			r := b.burnAlert(slo.AlertEscalation, t.severity, []tier{t}, []string{b.leg(t)})
 			r.Labels[slo.LabelNotify] = escape(t.notify)
 			out = append(out, r)
 		}
 	}
 	return out
+}
+
+// severityAlert returns the burn alert of a severity. A page needs the second signal of its SLO, if that wants one; what
+// is held back for it is a ticket.
+func (b *bundle) severityAlert(severity string) (r Rule, ok bool) {
+	some, tiers := b.alerting(severity), b.tiersOf(severity)
+	var legs []string
+	if len(some.slos) > 0 {
+		legs = some.legs(tiers)
+	}
+	held := b.alerting(slo.Ticket).alerting(slo.Page)
+	held.slos = slices.DeleteFunc(held.slos, func(x *slo.SLO) bool { return x.Alerting.PageWhen == "" })
+	if severity == slo.Ticket && len(held.slos) > 0 {
+		urgent := b.tiersOf(slo.Page)
+		for i := range urgent {
+			urgent[i].severity = slo.Ticket
+		}
+		for _, leg := range held.legs(urgent) {
+			legs = append(legs, leg+"\nand on (slo)\n  "+held.match(seriesPageHeld))
+		}
+		tiers = append(tiers, urgent...)
+	}
+	if len(legs) == 0 {
+		return Rule{}, false
+	}
+	r = some.burnAlert(slo.AlertBudgetBurn, severity, tiers, legs)
+	if severity == slo.Page && slices.ContainsFunc(some.slos, func(x *slo.SLO) bool { return x.Alerting.PageWhen != "" }) {
+		r.Expr = "(\n" + indent(r.Expr, 2) + "\n)\nunless on (slo)\n  " + some.match(seriesPageHeld)
+	}
+	return r, true
+}
+
+// tiersOf returns the tiers of a severity.
+func (b *bundle) tiersOf(severity string) []tier {
+	return slices.DeleteFunc(slices.Clone(b.tiers), func(t tier) bool { return t.severity != severity })
+}
+
+func (b *bundle) legs(tiers []tier) (legs []string) {
+	for _, t := range tiers {
+		legs = append(legs, b.leg(t))
+	}
+	return legs
 }
 
 // alerting returns b with only those SLOs that want alerts of the severity.
@@ -44,16 +84,16 @@ func (b *bundle) alerting(severity string) *bundle {
 	return &out
 }
 
-func (b *bundle) burnAlert(name, severity string, tiers []tier) Rule {
-	var legs []string
-	for _, t := range tiers {
-		legs = append(legs, "(\n"+indent(b.leg(t), 2)+"\n)")
+// burnAlert returns an alert that fires where one of the legs does; tiers are those of the legs.
+func (b *bundle) burnAlert(name, severity string, tiers []tier, legs []string) Rule {
+	parts := make([]string, len(legs))
+	for i, leg := range legs {
+		parts[i] = "(\n" + indent(leg, 2) + "\n)"
 	}
-	r := Rule{
-		Alert: name, Expr: b.unlessMuted("max without (window) (\n" + indent(union(legs), 2) + "\n)"),
+	return Rule{
+		Alert: name, Expr: b.unlessMuted("max without (window) (\n" + indent(union(parts), 2) + "\n)"),
 		Labels: b.alertLabels(severity), Annotations: b.burnAnnotations(tiers),
 	}
-	return r
 }
 
 // leg is the burn rate of the long window where the tier fires: see burnrate.Tier.Fires, which it equals.

@@ -15,7 +15,6 @@ import (
 // Limits that follow from the five minutes after which Prometheus forgets the last sample of a series.
 const (
 	maxTick   = 2 * time.Minute
-	slowEvery = 4 * time.Minute
 	maxScrape = 2 * time.Minute // up to which a series is seen at every tick without looking back further
 )
 
@@ -33,7 +32,7 @@ func newClock(s slo.DataSource) (clock, error) {
 	if tick <= 0 || tick > maxTick {
 		return clock{}, fmt.Errorf("want an evaluation interval of at most %v, because Prometheus forgets recorded samples after 5m, have %v", maxTick, tick)
 	}
-	c := clock{tick: tick, slow: slowEvery / tick * tick, lag: 2 * tick, memory: max(10*time.Minute, 5*scrape, 5*time.Minute+5*tick)}
+	c := clock{tick: tick, slow: s.RollupEvery(), lag: s.RollupLag(), memory: max(10*time.Minute, 5*scrape, 5*time.Minute+5*tick)}
 	if scrape > maxScrape {
 		c.sight = scrape * 5 / 2
 	}

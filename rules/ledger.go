@@ -42,6 +42,9 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 	if len(inc.all.parts) > 0 {
 		out = append(out, record(slo.SeriesTelemetry, b.telemetry(x, inc)))
 	}
+	if x.Alerting.Page && x.Alerting.PageWhen != "" {
+		out = append(out, record(seriesPageHeld, "vector(1) unless on () (\n"+indent(x.Alerting.PageWhen, 2)+"\n)"))
+	}
 	out = append(out, b.scheduleRules(x, labels)...)
 	verdict := pair{slo.SeriesEventsIncrement, slo.SeriesBadIncrement}
 	counted := verdict

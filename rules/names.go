@@ -16,6 +16,7 @@ const (
 	seriesGoodIncrement = "slo:good:inc"         // good events of one tick, for SLIs that count those
 	seriesTargets       = "slo:targets:up"       // 1 if any target can be reached, 0 if none, absent if there is none
 	seriesEventsSeen    = "slo:events:seen"      // events of one tick, absent without telemetry; may have labelOutcome
+	seriesPageHeld      = "slo:page:held"        // 1 while what would page is a ticket, because no second signal agrees
 	seriesRawEvents     = "slo:slice_events:inc" // events of one tick, for budgets of time slices
 	seriesRawBad        = "slo:slice_bad:inc"
 	seriesEventsRollup  = "slo:events:rollup" // events of one slow interval

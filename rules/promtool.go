@@ -91,13 +91,13 @@ func (b *bundle) unreadable() string {
 // rehearsal writes the test of x.
 func (w *writer) rehearsal(b *bundle, x *slo.SLO, r rehearsal) {
 	at, sharp, pages := b.firstPage(x.BurnBudget(), r)
-	pages = pages && x.Alerting.Page
+	pages = pages && x.Alerting.Page && x.Alerting.PageWhen == ""
 	minute := (at + time.Minute - 1).Truncate(time.Minute)
 	name := fmt.Sprintf("%s: %d calm minutes and an outage", x.Name, calmMinutes)
 	if pages {
 		name += fmt.Sprintf(", which pages at minute %d", int(minute.Minutes()))
 	} else {
-		w.line(1, "# No outage pages: the SLO or its alert profile asks for no pages, or not within two hours.")
+		w.line(1, "# No outage pages: the SLO or its alert profile asks for no pages, or not within two hours, or for a second signal.")
 	}
 	w.line(1, "- name: "+quote(name))
 	w.line(2, "interval: 1m")

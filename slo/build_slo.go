@@ -16,6 +16,7 @@ func (r *reader) slo(d *document[sloSpec]) {
 		Policy: s.Policy.V, DataSource: s.DataSource.V,
 		Alerting: Alerting{
 			Profile: s.Alerting.Profile.V, Page: boolOr(s.Alerting.Page, true), Ticket: boolOr(s.Alerting.Ticket, true),
+			PageWhen: s.Alerting.PageWhen.canonical,
 			Labels: labelMap(s.Alerting.Labels), Annotations: labelMap(s.Alerting.Annotations),
 		},
 	}
@@ -60,6 +61,7 @@ func (r *reader) sloPlaces(s *sloSpec) {
 		r.place("spec.noData", s.NoData.At)
 	}
 	r.place("spec.alerting.profile", s.Alerting.Profile.At)
+	r.place("spec.alerting.pageWhen", s.Alerting.PageWhen.At)
 	r.place("spec.policy", s.Policy.At)
 	r.place("spec.dataSource", s.DataSource.At)
 	r.place("spec.description", s.Description.At)

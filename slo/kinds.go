@@ -72,6 +72,7 @@ type Alerting struct {
 	Profile     string            `json:"profile"`
 	Page        bool              `json:"page"`
 	Ticket      bool              `json:"ticket"`
+	PageWhen    string            `json:"pageWhen,omitempty"` // PromQL; without a result, what would page is a ticket
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 }

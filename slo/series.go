@@ -1,5 +1,7 @@
 package slo
 
+import "time"
+
 // Names of the series that the rules record and that every other view reads:
 // the contract between rules, dashboards, reports, gate and state. Each carries
 // the label LabelSLO, the labels of SLO.SeriesLabels, and the group labels.
@@ -24,6 +26,16 @@ const (
 	SeriesEventsRawSum       = "slo:events_raw:sum"             // SeriesEventsSum of the budget's window, with all events
 	SeriesBadRawSum          = "slo:bad_raw:sum"                // SeriesBadSum of the budget's window, with all bad events
 	SeriesBudgetRemainingRaw = "slo:budget_remaining_raw:ratio" // SeriesBudgetRemaining, as it were without adjustments
+)
+
+// Series of which the numbers of a past period are put together, besides SeriesTelemetry. They carry LabelSLO and the
+// group labels only. Each sample holds what was counted in about DataSource.RollupEvery up to DataSource.RollupLag before
+// it, and belongs to the period that holds the second before that.
+const (
+	SeriesEventsRollup         = "slo:events:rollup"          // events, less those that SeriesAdjusted masks
+	SeriesBadRollup            = "slo:bad:rollup"             // bad events, less those that SeriesAdjusted masks
+	SeriesEventsExcludedRollup = "slo:events_excluded:rollup" // events that SeriesAdjusted masks
+	SeriesBadExcludedRollup    = "slo:bad_excluded:rollup"    // bad events that SeriesAdjusted masks
 )
 
 // Values of SeriesTelemetry.
@@ -76,3 +88,16 @@ func (s *SLO) SeriesLabels() map[string]string {
 	}
 	return out
 }
+
+// rollupMost is the longest time between two rollups: Prometheus forgets the last sample of a series after five minutes.
+const rollupMost = 4 * time.Minute
+
+// RollupEvery returns the time between two rollups: the largest multiple of the evaluation interval, which is above 0, up
+// to 4 minutes.
+func (d *DataSource) RollupEvery() time.Duration {
+	tick := time.Duration(d.EvaluationInterval)
+	return rollupMost / tick * tick
+}
+
+// RollupLag returns how far rollups lag behind, so that every increment is there whatever is evaluated first.
+func (d *DataSource) RollupLag() time.Duration { return 2 * time.Duration(d.EvaluationInterval) }

@@ -83,6 +83,7 @@ type alertingSpec struct {
 	Profile     schema.Name   `spec:"profile" ref:"AlertProfile" doc:"Alert profile." default:"default"`
 	Page        *schema.Bool  `spec:"page" doc:"Whether fast burning pages." default:"true"`
 	Ticket      *schema.Bool  `spec:"ticket" doc:"Whether slow burning opens tickets." default:"true"`
+	PageWhen    query         `spec:"pageWhen" doc:"Query that must have a result for a page: a second signal that agrees, such as several teams that are affected. While it has none, what would page is a ticket."`
 	Labels      schema.Labels `spec:"labels" doc:"Labels added to the alerts."`
 	Annotations schema.Labels `spec:"annotations" doc:"Annotations added to the alerts."`
 	At          yamlsrc.Value

@@ -33,12 +33,14 @@ import (
 // serving starts serve on an example and returns its address. It ends, in an orderly way, with the test.
 func serving(t *testing.T, f serveFlags) string {
 	t.Helper()
-	dir := t.TempDir()
 	f.listen, f.connections = "127.0.0.1:0", 50
 	if f.headerWithin == 0 {
 		f.headerWithin = 10 * time.Second
 	}
-	f.server.Specs, f.server.Data, f.server.Now = []string{"../../examples/quickstart"}, dir, time.Now
+	f.server.Specs = []string{"../../examples/quickstart"}
+	if f.server.Data == "" {
+		f.server.Data, f.server.Now = t.TempDir(), time.Now
+	}
 	f.server.Registry = prometheus.NewRegistry()
 	if err := f.secure(); err != nil {
 		t.Fatal(err)
@@ -240,7 +242,10 @@ const metricsJSON = `{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name"
 func TestServeEnd(t *testing.T) {
 	dir := t.TempDir()
 	f := serveFlags{listen: "127.0.0.1:0", connections: 50, headerWithin: time.Second}
-	f.server.Specs, f.server.Data, f.server.Now = []string{"../../examples/quickstart"}, dir, time.Now
+	f.server.Specs = []string{"../../examples/quickstart"}
+	if f.server.Data == "" {
+		f.server.Data, f.server.Now = t.TempDir(), time.Now
+	}
 	f.server.Registry = prometheus.NewRegistry()
 	s, err := server.Open(t.Context(), f.server)
 	if err != nil {

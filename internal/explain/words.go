@@ -111,6 +111,9 @@ func notes(x *slo.SLO) []string {
 	if x.EventsPerHour == "" {
 		out = append(out, "Declare eventsPerHour to see the budget in events and the expected false pages.")
 	}
+	if q := x.Alerting.PageWhen; q != "" && x.Alerting.Page {
+		out = append(out, "Pages only while this query has a result, and opens a ticket instead while it has none: "+q)
+	}
 	if x.Window.Calendar != "" {
 		out = append(out, "The length of a calendar window is its mean length.")
 	}
