@@ -151,18 +151,15 @@ func (a audit) decode(header http.Header, body []byte, observed time.Time) ([]ev
 
 // auditList is a list of events, or one.
 type auditList struct {
-	Items []auditEvent `json:"items"`
+	Items elements[auditEvent] `json:"items"`
 	auditEvent
 }
 
 // body reads one JSON document, or lines of them. A line that can not be read is counted and passed over.
 func (r *auditReading) body(body []byte) error {
-	var list auditList
 	line, rest, several := bytes.Cut(body, []byte("\n"))
 	if !several || !json.Valid(line) {
-		if _, err := source.Unmarshal(body, &list); err == nil {
-			return r.list(&list)
-		} else if !several {
+		if err := r.document(body); err == nil || !several {
 			return err
 		}
 	}
@@ -171,8 +168,7 @@ func (r *auditReading) body(body []byte) error {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		list = auditList{}
-		if _, err := source.Unmarshal(line, &list); err != nil || r.list(&list) != nil {
+		if r.document(line) != nil {
 			r.batch.Request(platformapi.Request{Service: r.options.Service, Reason: platformapi.Unreadable}, time.Time{})
 			r.identify(string(line))
 			continue
@@ -185,16 +181,22 @@ func (r *auditReading) body(body []byte) error {
 	return nil
 }
 
-// list reads the events of a list, or the one that it is.
-func (r *auditReading) list(list *auditList) error {
+// document reads the events of a list, or the one that it is.
+func (r *auditReading) document(text []byte) error {
+	events := 0
+	list := auditList{Items: elements[auditEvent]{each: func(e *auditEvent) {
+		events++
+		r.event(e)
+	}}}
+	if _, err := source.Unmarshal(text, &list); err != nil {
+		return err
+	}
 	if list.Stage != "" {
-		list.Items = append(list.Items, list.auditEvent)
+		events++
+		r.event(&list.auditEvent)
 	}
-	if len(list.Items) == 0 {
+	if events == 0 {
 		return errors.New("neither an audit event nor a list of them")
-	}
-	for i := range list.Items {
-		r.event(&list.Items[i])
 	}
 	return nil
 }

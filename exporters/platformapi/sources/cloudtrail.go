@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"net/http"
 	"strings"
 	"time"
@@ -74,68 +75,72 @@ type trailIdentity struct {
 
 // trailDocument is a log file, an envelope, or one record.
 type trailDocument struct {
-	Records []trailRecord `json:"Records"`
-	Detail  *trailRecord  `json:"detail"`
+	Records elements[trailRecord] `json:"Records"`
+	Detail  *trailRecord          `json:"detail"`
 	trailRecord
 }
 
-func (d *trailDocument) records() []trailRecord {
-	all := d.Records
-	if d.Detail != nil {
-		all = append(all, *d.Detail)
-	}
-	if d.trailRecord.EventID != "" {
-		all = append(all, d.trailRecord)
-	}
-	return all
+// trailReading is one delivery or one file as it is read.
+type trailReading struct {
+	trail
+	batch *platformapi.Batch
+	id    hash.Hash // of the records so far
+	seen  map[string]bool
 }
 
 func (t trail) decode(header http.Header, body []byte, observed time.Time) ([]event.Event, error) {
-	documents, err := trailDocuments(body)
-	if err != nil {
+	r := &trailReading{trail: t, batch: platformapi.NewBatch(trailSource, observed), id: sha256.New(), seen: map[string]bool{}}
+	if err := r.body(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))); err != nil {
 		return nil, fmt.Errorf("decode %s delivery: %w", trailSource, err)
 	}
-	batch, digest := platformapi.NewBatch(trailSource, observed), sha256.New()
-	seen := map[string]bool{}
-	for i := range documents {
-		for _, r := range documents[i].records() {
-			digest.Write([]byte(r.EventID + "\x00"))
-			if r.EventID == "" || seen[r.EventID] {
-				continue
-			}
-			seen[r.EventID] = true
-			t.action(batch, r)
-		}
-	}
-	id := cmp.Or(header.Get(source.BatchHeader), hex.EncodeToString(digest.Sum(nil)))
-	events := batch.Events(id)
+	events := r.batch.Events(cmp.Or(header.Get(source.BatchHeader), hex.EncodeToString(r.id.Sum(nil))))
 	if len(events) == 0 {
 		events = append(events, event.NewUnused(trailSource, observed))
 	}
 	return events, nil
 }
 
-// trailDocuments reads one document, or lines of them.
-func trailDocuments(body []byte) ([]trailDocument, error) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
-	var one trailDocument
-	if _, err := source.Unmarshal(body, &one); err == nil {
-		if len(one.records()) == 0 && one.Records == nil {
-			return nil, errors.New("neither a record nor Records")
-		}
-		return []trailDocument{one}, nil
+// body reads one document, or lines of them.
+func (r *trailReading) body(body []byte) error {
+	err := r.document(body)
+	if err == nil || !bytes.Contains(body, []byte("\n")) {
+		return err
 	}
-	var all []trailDocument
+	read := false
 	for line := range bytes.Lines(body) {
-		var d trailDocument
-		if _, err := source.Unmarshal(line, &d); err == nil && len(d.records()) > 0 {
-			all = append(all, d)
-		}
+		read = r.document(line) == nil || read
 	}
-	if len(all) == 0 {
-		return nil, errors.New("not valid JSON")
+	if !read {
+		return err
 	}
-	return all, nil
+	return nil
+}
+
+// document reads the records of one document.
+func (r *trailReading) document(text []byte) error {
+	d := trailDocument{Records: elements[trailRecord]{each: r.record}}
+	if _, err := source.Unmarshal(text, &d); err != nil {
+		return err
+	}
+	if d.Detail != nil {
+		r.record(d.Detail)
+	}
+	if d.EventID != "" {
+		r.record(&d.trailRecord)
+	}
+	if !d.Records.found && d.Detail == nil && d.EventID == "" {
+		return errors.New("neither a record nor Records")
+	}
+	return nil
+}
+
+func (r *trailReading) record(record *trailRecord) {
+	if record.EventID == "" || r.seen[record.EventID] {
+		return
+	}
+	r.id.Write([]byte(record.EventID + "\x00"))
+	r.seen[record.EventID] = true
+	r.action(r.batch, *record)
 }
 
 // action counts a change that somebody made, other than AWS itself.

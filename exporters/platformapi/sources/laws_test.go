@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -278,5 +279,23 @@ func BenchmarkKinds(b *testing.B) {
 				f.events(b)
 			}
 		})
+	}
+}
+
+// TestLongLists: a long list of nothing, or of almost nothing, takes little memory.
+func TestLongLists(t *testing.T) {
+	for _, f := range []fixture{
+		{"audit", nil, sources.KubernetesAudit(auditOptions).Decode}, {"cloudtrail", nil, sources.CloudTrail(sources.CloudTrailOptions{}).Decode},
+	} {
+		f.body = []byte(`{"items":[{}` + strings.Repeat(",{}", 300_000) + `],"Records":[{}` + strings.Repeat(",{}", 300_000) + `]}`)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		check(t, "of nothing", f)
+		runtime.ReadMemStats(&after)
+		// As a slice of structs it would be 100 MB at a time.
+		if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 50<<20 {
+			t.Errorf("%s: the heap grew by %d MiB", f.name, grown>>20)
+		}
 	}
 }

@@ -4,8 +4,11 @@
 package sources
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
@@ -19,6 +22,31 @@ func Kinds() []source.Kind {
 
 // other stands for a name that can not be one.
 const other = "other"
+
+// elements hands on the elements of a JSON array one at a time, so that a long list of nothing takes no memory. A field of
+// a type that was not expected stays zero. Anything but an array has no elements.
+type elements[T any] struct {
+	each  func(*T)
+	found bool // there is an array
+}
+
+// UnmarshalJSON reads an array.
+func (e *elements[T]) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	if first, err := d.Token(); err != nil || first != json.Delim('[') {
+		return nil
+	}
+	e.found = true
+	for d.More() {
+		var element T
+		var wrongType *json.UnmarshalTypeError
+		if err := d.Decode(&element); err != nil && !errors.As(err, &wrongType) {
+			return err
+		}
+		e.each(&element)
+	}
+	return nil
+}
 
 // label returns the text if it can be the name of a resource, a namespace or a policy, "" for nothing, and other for
 // anything else.
