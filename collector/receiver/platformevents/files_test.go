@@ -300,3 +300,64 @@ func TestPlatformAPIPage(t *testing.T) {
 		t.Errorf("got %v", cfg.Files)
 	}
 }
+
+// TestOtherFiles: CloudTrail is read for changes and for what Secrets Manager says, and an audit log of a Vault as well.
+func TestOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, fixture := range map[string][]byte{
+		"trail.json": fixture(t, "cloudtrail/secretsmanager.json.gz"), "vault.log": vaultLog(t),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), fixture, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	factory := platformevents.NewFactory(clock)
+	cfg := config(t, factory)
+	cfg.Interval = time.Hour
+	cfg.Files = map[string]platformevents.FilesConfig{
+		"aws":   {Kind: "cloudtrail", Include: []string{filepath.Join(dir, "*.json")}, PollInterval: time.Millisecond},
+		"vault": {Include: []string{filepath.Join(dir, "vault.log")}, PollInterval: time.Millisecond},
+	}
+	metrics := &noting{came: make(chan struct{}, 1)}
+	r, err := factory.CreateMetrics(t.Context(), receivertest.NewNopSettings(factory.Type()), cfg, metrics)
+	if err := errors.Join(err, r.Start(t.Context(), componenttest.NewNopHost())); err != nil {
+		t.Fatal(err)
+	}
+	have := func(sink *noting) (actions uint64, stores map[string]bool) {
+		stores = map[string]bool{}
+		for _, md := range sink.AllMetrics() {
+			actions = max(actions, sums(md)["platform.actions"])
+			for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+				if m.Name() == "secret.accesses" {
+					for _, p := range m.Sum().DataPoints().All() {
+						stores[p.Attributes().AsRaw()["secret.store"].(string)] = true
+					}
+				}
+			}
+		}
+		return actions, stores
+	}
+	for {
+		actions, stores := have(metrics)
+		if actions == 1 && stores["aws"] && stores["vault"] {
+			break
+		}
+		select {
+		case <-metrics.came:
+		case <-time.After(time.Minute):
+			t.Fatalf("got %d changes and accesses to %v, want 1, aws and vault", actions, stores)
+		}
+	}
+	if err := r.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func vaultLog(t *testing.T) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../../../exporters/secrets/sources/testdata/openbao-audit-first-60-lines.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
