@@ -164,7 +164,7 @@ bin/promtool bin/prometheus: tools/prometheus/go.mod
 bin/alertmanager bin/amtool: tools/alertmanager/go.mod
 	$(go_build_real) -modfile=$< -o $@ github.com/prometheus/alertmanager/cmd/$(@F)
 bin/vault: tools/vault/go.mod tools/vault/main.go
-	$(go_build_real) -C tools/vault -o $(CURDIR)/$@ .
+	cd tools/vault; $(go_build_real) -o $(CURDIR)/$@ .
 # Cortex builds in its own module only, where its replacements count; slicelabels is what its releases are built with.
 bin/cortex: tools/cortex/go.mod tools/cortex/go.sum
 	dir=$$($(GO) mod download -C tools/cortex -json github.com/cortexproject/cortex | sed -n 's/^.*"Dir": "\(.*\)".*/\1/p'); \

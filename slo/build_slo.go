@@ -17,7 +17,7 @@ func (r *reader) slo(d *document[sloSpec]) {
 		Alerting: Alerting{
 			Profile: s.Alerting.Profile.V, Page: boolOr(s.Alerting.Page, true), Ticket: boolOr(s.Alerting.Ticket, true),
 			PageWhen: s.Alerting.PageWhen.canonical,
-			Labels: labelMap(s.Alerting.Labels), Annotations: labelMap(s.Alerting.Annotations),
+			Labels:   labelMap(s.Alerting.Labels), Annotations: labelMap(s.Alerting.Annotations),
 		},
 	}
 	if s.Objective.Target.V != nil {

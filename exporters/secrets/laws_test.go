@@ -92,10 +92,7 @@ func TestDueLaws(t *testing.T) {
 			return c
 		}
 		c := open()
-		told := make([]int, len(lives))
-		for i := range told {
-			told[i] = -1
-		}
+		told := map[int]int{}
 		var sent []event.Event
 		restart := rapid.IntRange(10, 300).Draw(t, "restart every")
 		round := indexes(len(lives))
@@ -103,20 +100,7 @@ func TestDueLaws(t *testing.T) {
 			if len(lives) > 1 && now%290 == 0 {
 				round = rapid.Permutation(round).Draw(t, "order")
 			}
-			var events []event.Event
-			for _, i := range round {
-				n := 0
-				for n+1 < len(lives[i].rotations) && lives[i].rotations[n+1] <= now {
-					n++
-				}
-				if n != told[i] {
-					told[i] = n
-					events = append(events, lives[i].state(i, n, now))
-				}
-			}
-			events = append(events, secrets.Listing{
-				Origin: event.NewOrigin("vault", mount, fmt.Sprint("listed/", now), minute(now), minute(now)), Since: minute(0),
-			}.Event())
+			events := look(lives, round, told, now)
 			sent = append(sent, events...)
 			if now%170 == 0 {
 				events = append(events, rapid.SampledFrom(sent).Draw(t, "copy"))
@@ -170,6 +154,23 @@ func TestDueLaws(t *testing.T) {
 	})
 }
 
+// look returns what a poller tells, which has told some rotation of each life before.
+func look(lives []life, round []int, told map[int]int, now int) (events []event.Event) {
+	for _, i := range round {
+		n := 0
+		for n+1 < len(lives[i].rotations) && lives[i].rotations[n+1] <= now {
+			n++
+		}
+		if before, ok := told[i]; !ok || n != before {
+			told[i] = n
+			events = append(events, lives[i].state(i, n, now))
+		}
+	}
+	return append(events, secrets.Listing{
+		Origin: event.NewOrigin("vault", mount, fmt.Sprint("listed/", now), minute(now), minute(now)), Since: minute(0),
+	}.Event())
+}
+
 func indexes(n int) []int {
 	all := make([]int, n)
 	for i := range all {
@@ -191,8 +192,8 @@ func (l life) state(i, rotation, now int) event.Event {
 // exact compares attributes with their types.
 var exact = cmp.Comparer(func(a, b event.Attr) bool { return a == b })
 
-// TestEventsSurvive: every fact comes back from an event as it was, also through a ledger.
-func TestEventsSurvive(t *testing.T) {
+// TestLedger: what was counted is there when the ledger is opened again, with what every fact said.
+func TestLedger(t *testing.T) {
 	dir := t.TempDir()
 	var want metric.Snapshot
 	for i := range 3 {
@@ -215,7 +216,6 @@ func TestEventsSurvive(t *testing.T) {
 		s.attempt(float64(now)+0.2, secrets.Failed, fmt.Sprint(i))
 		s.listed(float64(now)+0.3, 0)
 		want = s.read(float64(now) + 24)
-		// No Close but that of the file: what was acknowledged is on disk.
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -267,6 +267,61 @@ func TestCardinality(t *testing.T) {
 		t.Errorf("got %v, want 1000 attempts and 300 secrets, as many as are kept", got)
 	}
 }
+
+// TestFollowedStay: neither what is written to secrets that nobody has to rotate, nor secrets that nobody asks for any
+// more, make those forgotten that a poller confirms.
+func TestFollowedStay(t *testing.T) {
+	c := counters.New(t0, secrets.New(secrets.Options{MaxSecrets: 10}))
+	s := &story{t: t, c: c}
+	s.says(0, 0)
+	for i := range 100 {
+		other := secrets.Secret{Store: "aws", Kind: "secret", Scope: "x", Name: fmt.Sprint(i)}
+		origin := event.NewOrigin("secretsmanager", secrets.Subject("aws", "", "x", "secret", other.Name), "x", t0, t0)
+		s.add(secrets.Attempt{Origin: origin, Secret: other, Result: secrets.Succeeded, Trigger: "manual"}.Event())
+		if i%5 == 0 {
+			s.add(secrets.State{Origin: origin, Secret: other}.Event())
+			s.listed(0, 0)
+		}
+	}
+	s.listed(27, 0)
+	if got := totals(s.read(27)); got["outcomes bad missed"] != 1 || got["attempts success manual"] != 100 {
+		t.Errorf("got %v, want app missed and 100 attempts", got)
+	}
+}
+
+// TestForged: an event that somebody else made, and sent as a log record, decides nothing and makes no series.
+func TestForged(t *testing.T) {
+	s := newStory(t)
+	s.says(1, 0)
+	before := s.read(2)
+	forged := func(name string, attrs ...event.Attr) event.Event {
+		return event.NewOrigin("vault", mount+"/app", "forged", at(2), at(2)).Event(name, time.Time{}, append(attrs, event.Int(event.RotationDue, at(24).Unix()))...)
+	}
+	s.add(
+		forged(event.RotationDecided, event.String(event.Outcome, good)),
+		forged(event.RotationDecided, event.String(event.Outcome, "anything"), event.String(event.RotationReason, "anything")),
+		forged(event.RotationFailed, event.String(event.RotationResult, "anything")),
+	)
+	if diff := cmp.Diff(totals(before), totals(s.read(2))); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+	for i := range 100 {
+		s.add(secrets.Access{
+			Origin: event.NewOrigin("vault", mount+"/app", fmt.Sprint("access/", i), at(2), at(2)), Secret: app,
+			Operation: fmt.Sprint("x", i), Outcome: fmt.Sprint("x", i), Principal: fmt.Sprint("x", i),
+		}.Event())
+	}
+	if got := totals(s.read(2)); got["secret.accesses"] != 100 {
+		t.Errorf("got %v, want 100 accesses", got)
+	}
+	for _, f := range s.read(2).Families {
+		if f.Name == "secret.accesses" && len(f.Points) != 1 {
+			t.Errorf("%d series of accesses, want 1", len(f.Points))
+		}
+	}
+}
+
+const good = "good"
 
 // TestOrderOfSecrets: what is said of one secret does not depend on when another is heard of.
 func TestOrderOfSecrets(t *testing.T) {

@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -109,7 +110,7 @@ func (s *Secrets) Add(revision uint64, e event.Event) (counters.Verdict, bool) {
 	case event.SecretsListed:
 		return s.list(Listing{e.Origin(), e.Start}), true
 	case event.SecretRemoved:
-		return s.remove(e.Subject), true
+		return s.removeAt(e.Subject, e.Time), true
 	case event.RotationStarted, event.RotationSucceeded, event.RotationFailed, event.RotationAbandoned:
 		return s.attempt(attemptOf(e)), true
 	case event.SecretAccessed:
@@ -186,6 +187,9 @@ func (s *Secrets) configure(t *tracked, state State, isNew bool) {
 	}
 	was := t.policy
 	t.policy = *state.Policy
+	if t.policy.Interval <= 0 && t.policy.Due.IsZero() {
+		t.overdue = time.Time{} // nobody asks for rotation any more
+	}
 	if t.came || !isNew && was.Interval == t.policy.Interval && was.Due.Equal(t.policy.Due) {
 		return // what is due stays due, whatever is asked for from now on
 	}
@@ -204,7 +208,7 @@ func (s *Secrets) rotate(t *tracked, at time.Time, history bool, trigger string)
 		if outcome, reason := t.judge(at); outcome != "" {
 			s.decide(t, outcome, reason)
 		}
-		s.attempted(t, Succeeded, trigger)
+		s.attempted(t.secret, Succeeded, trigger)
 	}
 	t.rotated, t.anchor, t.overdue, t.failed = at, at, time.Time{}, false
 	t.watched, t.spread = !history, false
@@ -224,8 +228,11 @@ func (s *Secrets) decide(t *tracked, result, reason string) {
 	s.outcomes.At(s.revision, t.secret.group(), outcome(result, reason)).Add(s.revision, 1)
 }
 
-func (s *Secrets) attempted(t *tracked, result Result, trigger string) {
-	s.attempts.At(s.revision, t.secret.group(), []event.Attr{
+func (s *Secrets) attempted(secret Secret, result Result, trigger string) {
+	if trigger != "automatic" && trigger != "manual" {
+		trigger = "unknown"
+	}
+	s.attempts.At(s.revision, secret.group(), []event.Attr{
 		event.String(event.RotationResult, string(result)), event.String(event.RotationTrigger, trigger),
 	}).Add(s.revision, 1)
 }
@@ -245,6 +252,13 @@ func (s *Secrets) attempt(a Attempt) counters.Verdict {
 	if _, isNew := s.seen.Heard(a.Key, a.Observed); !isNew {
 		return counters.Duplicate
 	}
+	if s.bySubject.Get(a.Subject) == nil {
+		// There may be any number of secrets that nobody has to rotate, and they would make those forgotten that are.
+		if slices.Contains([]Result{Succeeded, Failed, Abandoned}, a.Result) {
+			s.attempted(a.Secret, a.Result, a.Trigger)
+		}
+		return counters.Counted
+	}
 	t, _ := s.heard(a.Subject, a.Secret, a.Observed)
 	switch a.Result {
 	case Started:
@@ -252,9 +266,9 @@ func (s *Secrets) attempt(a Attempt) counters.Verdict {
 		if !s.rotate(t, a.Time.Truncate(time.Second), false, a.Trigger) {
 			return counters.Duplicate
 		}
-	default:
+	case Abandoned, Failed:
 		t.failed = t.failed || a.Time.After(t.rotated)
-		s.attempted(t, a.Result, a.Trigger)
+		s.attempted(t.secret, a.Result, a.Trigger)
 	}
 	return counters.Counted
 }
@@ -266,28 +280,45 @@ func (s *Secrets) access(e event.Event) counters.Verdict {
 	}
 	text := func(name string) event.Attr { return event.String(name, e.Attrs.Text(name)) }
 	s.accesses.At(s.revision, []event.Attr{text(event.SecretStore), text(event.SecretScope)}, []event.Attr{
-		text(event.AccessOperation), text(event.AccessOutcome), text(event.PrincipalKind),
+		word(e, event.AccessOperation, "read", "write", "delete", "list", "rotate"), word(e, event.AccessOutcome, "ok", "denied", "error"),
+		word(e, event.PrincipalKind, "root", "user", "role", "service", "batch"),
 	}).Add(s.revision, 1)
 	return counters.Counted
 }
 
+// settle is how long a poller tells what there is before what it has not told is taken to be gone. Over a queue what it
+// told may come after.
+const settle = 5 * time.Minute
+
 // list works in that a source was read to its end.
 func (s *Secrets) list(l Listing) counters.Verdict {
 	s.wake = time.Time{}
-	var gone []string
+	var gone, there []string
 	s.bySubject.All(func(subject string, _ time.Time, t *tracked) {
 		switch {
 		case !strings.HasPrefix(subject, l.Subject+"/"):
-		case t.heard.Before(l.Since):
+		case !t.heard.Before(l.Since):
+			there = append(there, subject)
+		case l.Observed.Sub(l.Since) >= settle:
 			gone = append(gone, subject)
-		default:
-			t.confirmed, t.listed = latest(t.confirmed, l.Observed), true
 		}
 	})
+	for _, subject := range there {
+		t, _ := s.bySubject.Heard(subject, l.Observed) // so that it is not what makes room
+		t.confirmed, t.listed = latest(t.confirmed, l.Observed), true
+	}
 	for _, subject := range gone {
 		s.remove(subject)
 	}
 	return counters.Counted
+}
+
+// removeAt works in that somebody removed a secret, unless it was heard of since.
+func (s *Secrets) removeAt(subject string, at time.Time) counters.Verdict {
+	if t := s.bySubject.Get(subject); t != nil && at.Before(t.told) {
+		return counters.Late
+	}
+	return s.remove(subject)
 }
 
 // remove ends that a secret is followed.
@@ -301,6 +332,14 @@ func (s *Secrets) remove(subject string) counters.Verdict {
 	}
 	s.bySubject.Drop(subject)
 	return counters.Counted
+}
+
+// word returns an attribute whose words are bounded, whoever made the event.
+func word(e event.Event, name string, words ...string) event.Attr {
+	if text := e.Attrs.Text(name); slices.Contains(words, text) {
+		return event.String(name, text)
+	}
+	return event.String(name, "other")
 }
 
 func latest(a, b time.Time) time.Time {

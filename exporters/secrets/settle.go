@@ -66,8 +66,11 @@ func (s *Secrets) settle(e event.Event) {
 		}
 		return
 	}
-	result := e.Attrs.Text(event.Outcome)
-	s.decide(t, result, e.Attrs.Text(event.RotationReason))
+	result, reason := e.Attrs.Text(event.Outcome), e.Attrs.Text(event.RotationReason)
+	if !(result == bad && slices.Contains(badReasons(), reason)) && !(result == excluded && reason == paused) {
+		return // it is of somebody else
+	}
+	s.decide(t, result, reason)
 	if result == bad && t.overdue.IsZero() {
 		t.overdue = t.deadline()
 	}
@@ -104,7 +107,7 @@ func (s *Secrets) Gauges(now time.Time) []*metric.Table {
 		if t.listed {
 			raise(silence.At(1, g, nil), now.Sub(t.confirmed))
 		}
-		if !t.overdue.IsZero() {
+		if !t.overdue.IsZero() && t.mode != Paused {
 			overdue.At(1, g, nil).Value++
 			raise(each.At(1, append(g, event.String(event.SecretName, t.secret.Name)), nil), now.Sub(t.overdue))
 		}

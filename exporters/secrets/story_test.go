@@ -297,6 +297,22 @@ func TestRemoved(t *testing.T) {
 	s.want(61.1, map[string]uint64{"due": 2, "outcomes excluded removed": 1, "outcomes bad missed": 1})
 }
 
+// TestRemovedBefore: that a secret was deleted is heard of after it was made again, or before the poller had the time to
+// tell that it is there.
+func TestRemovedBefore(t *testing.T) {
+	s := newStory(t)
+	s.says(10, 9)
+	s.add(secrets.Removal{Origin: event.NewOrigin("vault", mount+"/app", "removal", at(9), at(11)), Secret: app}.Event())
+	s.listed(11, 10.95)
+	if n := s.gauge(12, "secret.rotation.tracked"); n != 1 {
+		t.Errorf("%v followed, want 1", n)
+	}
+	s.add(secrets.Removal{Origin: event.NewOrigin("vault", mount+"/app", "removal2", at(12), at(12)), Secret: app}.Event())
+	if n := s.gauge(12, "secret.rotation.tracked"); n != 0 {
+		t.Errorf("%v followed, want none", n)
+	}
+}
+
 func TestPolicyChanges(t *testing.T) {
 	s := newStory(t)
 	s.says(1, 0)

@@ -112,19 +112,17 @@ func (r *rotation) once() (counted map[string]uint64, overdue float64) {
 	return counted, overdue
 }
 
-// TestRotation: a real Vault rotates each 5 seconds, which is good; then the database is away, which is bad when the
-// grace is over, although no audit line says so; then it is back; then Vault is sealed and says nothing at all.
-func TestRotation(t *testing.T) {
-	t.Parallel()
-	db := newPostgres(t)
-	r := &rotation{t: t}
+// newRotation returns a Vault with a role for the user app, and the file of its audit log.
+func newRotation(t *testing.T, db *postgres) (r *rotation, auditLog string) {
+	t.Helper()
+	r = &rotation{t: t}
 	addr, dir := address(t), t.TempDir()
 	r.vault = start(t, "vault", addr, "/v1/sys/seal-status", addr)
 	keys := r.api("PUT", "sys/init", map[string]any{"secret_shares": 1, "secret_threshold": 1})
 	r.token = keys["root_token"].(string)
 	unseal := map[string]any{"key": keys["keys"].([]any)[0]}
 	r.api("PUT", "sys/unseal", unseal)
-	auditLog := filepath.Join(dir, "audit.log")
+	auditLog = filepath.Join(dir, "audit.log")
 	r.api("PUT", "sys/audit/file", map[string]any{"type": "file", "options": map[string]string{"file_path": auditLog}})
 	r.api("POST", "sys/mounts/database", map[string]any{"type": "database"})
 	r.api("POST", "database/config/pg", map[string]any{
@@ -146,7 +144,15 @@ func TestRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.counters = counters.New(time.Now(), secrets.New(secrets.Options{Silence: 5 * time.Second}))
+	return r, auditLog
+}
 
+// TestRotation: a real Vault rotates each 5 seconds, which is good; then the database is away, which is bad when the
+// grace is over, although no audit line says so; then it is back; then Vault is sealed and says nothing at all.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	db := newPostgres(t)
+	r, auditLog := newRotation(t, db)
 	bad := func(counted map[string]uint64) (n uint64) {
 		for key, count := range counted {
 			if strings.HasPrefix(key, "bad") {

@@ -1,6 +1,6 @@
 // Command vault is a server of Vault's own code with the database engine, the PostgreSQL plugin, the file audit device
-// and storage in memory, for tests against the real thing. The whole of Vault, with every cloud's plugins, would take an
-// hour to compile. Vault 1.14.1 is the last version under the Mozilla Public License that the module proxy has.
+// and storage in memory, for tests against the real thing. The whole of Vault has every cloud's plugins, and takes far
+// longer to compile. Version 1.14.1 is under the Mozilla Public License 2.0, newer ones are under another.
 //
 //	vault 127.0.0.1:8200
 package main

@@ -54,6 +54,8 @@ func TestKinds(t *testing.T) {
 	f("jenkins", "pipelines/sources/testdata/jenkins/notification_completed.json", bearer, bears())
 	f("tekton", "pipelines/sources/testdata/tekton/pipelinerun_successful.json", bearer, bears(
 		"Ce-Type", "dev.tekton.event.pipelinerun.successful.v1", "Ce-Id", "1", "Ce-Source", "/x", "Ce-Specversion", "1.0"))
+	f("vault", "secrets/sources/testdata/vault-rotation.log", bearer, bears())
+	f("secretsmanager", "secrets/sources/testdata/rotation-events.json", bearer, bears())
 	f("alertmanager", "incidents/sources/testdata/alertmanager/delivery1.json", bearer, bears())
 	f("cdevents", "incidents/sources/testdata/cdevents/incident_detected.json", bearer, bears())
 	page, err := os.ReadFile(dir + "incidents/sources/testdata/pagerduty/triggered.json")

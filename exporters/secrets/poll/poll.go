@@ -184,6 +184,9 @@ func (r *round) tell(below string, all []found, complete bool) {
 			}.Event())
 		}
 		f.state.Origin = event.NewOrigin(r.source(), f.subject, fmt.Sprintf("state/%d", r.now.UnixNano()), r.now, r.now)
+		if f.state.Rotated.After(r.now.Add(event.MaxSkew)) {
+			f.state.Unmapped, now[f.subject] = "clock", "" // not believed, so it is told again until it is
+		}
 		r.events = append(r.events, f.state.Event())
 	}
 	if !complete {

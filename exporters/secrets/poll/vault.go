@@ -199,36 +199,43 @@ func (s staticRole) policy() (*secrets.Policy, error) {
 // metadata looks at the custom metadata of the secrets of a key-value store of version 2.
 func (r *round) metadata(mount string) error {
 	scope := sources.VaultScope(r.cfg.Namespace, mount)
-	var all []found
-	folders := []string{""}
-	for len(folders) > 0 {
-		folder := folders[0]
-		folders = folders[1:]
-		names, err := r.keys(mount, "metadata/"+folder)
+	all, complete, err := r.walk(mount, scope)
+	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.subject, b.subject) })
+	r.tellMount(mount, secrets.Below("vault", r.cfg.Instance, scope, "kv"), all, complete && err == nil)
+	return err
+}
+
+// walk goes through the folders of a key-value store; complete is false if there is a policy that is not understood.
+func (r *round) walk(mount, scope string) (all []found, complete bool, err error) {
+	complete = true
+	for folders := []string{""}; len(folders) > 0; folders = folders[1:] {
+		names, err := r.keys(mount, "metadata/"+folders[0])
 		if err != nil {
-			return err
+			return all, false, err
 		}
 		for _, name := range names {
 			if !r.spend() {
-				return fmt.Errorf("list %s/metadata: %w", mount, errTooMany)
+				return all, false, fmt.Errorf("list %s/metadata: %w", mount, errTooMany)
 			}
 			if strings.HasSuffix(name, "/") {
-				folders = append(folders, folder+name)
+				folders = append(folders, folders[0]+name)
 				continue
 			}
-			f, ok, err := r.kv(mount, scope, folder+name)
-			if err != nil {
-				return err
-			}
-			if ok {
+			f, ok, err := r.kv(mount, scope, folders[0]+name)
+			switch {
+			case errors.Is(err, errPolicy):
+				r.errs, complete = append(r.errs, fmt.Errorf("read metadata of %s: %w", mount, err)), false
+			case err != nil:
+				return all, false, err
+			case ok:
 				all = append(all, f)
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.subject, b.subject) })
-	r.tellMount(mount, secrets.Below("vault", r.cfg.Instance, scope, "kv"), all, true)
-	return nil
+	return all, complete, nil
 }
+
+var errPolicy = errors.New("want a duration such as 90d in rotation_interval and rotation_grace, have something else")
 
 // kv reads the metadata of one secret; ok is false if it has no policy.
 func (r *round) kv(mount, scope, name string) (f found, ok bool, err error) {
@@ -261,8 +268,7 @@ func (r *round) kv(mount, scope, name string) (f found, ok bool, err error) {
 		into *time.Duration
 	}{{d.Custom.Interval, &policy.Interval}, {d.Custom.Grace, &policy.Grace}} {
 		if *x.into, err = parseSpan(x.text); err != nil && x.text != "" {
-			r.errs = append(r.errs, fmt.Errorf("%s: want a duration such as 90d in rotation_interval and rotation_grace, have something else", what))
-			return f, false, nil
+			return f, false, errPolicy
 		}
 	}
 	if policy.Grace == 0 {

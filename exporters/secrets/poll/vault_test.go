@@ -294,8 +294,15 @@ func TestVaultKV(t *testing.T) {
 	v.set("kv/metadata/deep/wrong", metadata(map[string]string{"rotation_interval": canary}))
 	r := newRounds(t, poll.Config{Kind: poll.Vault, BaseURL: v.URL, Naming: plain, KV: true, Namespace: "team-a"})
 	r.fails(`rotation.observed vault//team-a%2Fkv/kv/a%20b active payments rotated 2026-11-01T00:00:00Z interval 2160h0m0s grace 168h0m0s
-rotation.observed vault//team-a%2Fkv/kv/deep%2Fpaused paused rotated 2026-11-01T00:00:00Z interval 2016h0m0s
-listed vault//team-a%2Fkv/kv`, "want a duration such as 90d")
+rotation.observed vault//team-a%2Fkv/kv/deep%2Fpaused paused rotated 2026-11-01T00:00:00Z interval 2016h0m0s`, "want a duration such as 90d")
+	v.set("kv/metadata/deep/wrong", metadata(map[string]string{"rotation_interval": "1d"}))
+	r.want("rotation.observed vault//team-a%2Fkv/kv/deep%2Fwrong active rotated 2026-11-01T00:00:00Z interval 24h0m0s\nlisted vault//team-a%2Fkv/kv")
+	v.set("kv/metadata/deep/wrong", metadata(map[string]string{"rotation_interval": "often"}))
+	r.fails("", "want a duration such as 90d") // and it is not taken to be gone
+	v.set("kv/metadata/deep/wrong", metadata(nil))
+	r.want("removed vault//team-a%2Fkv/kv/deep%2Fwrong\nlisted vault//team-a%2Fkv/kv")
+	v.set("kv/metadata/none", 500)
+	r.fails("", "read metadata of kv")
 	for _, path := range v.asked {
 		if strings.Contains(path, "kv/data") {
 			t.Errorf("asked for %s, which has a secret", path)
@@ -325,6 +332,29 @@ func TestRecorded(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]string{"01:20:35", "01:20:46", "01:20:56", "01:21:06", "01:21:16"}, rotations); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestClockAhead: a rotation in the future is not believed yet, and told again until it is.
+func TestClockAhead(t *testing.T) {
+	v := newVault(t)
+	v.set("sys/mounts", mounts("database", "database"))
+	v.roles("database", map[string]map[string]any{"app": role(t0.Add(9 * time.Minute).Format(time.RFC3339))})
+	r := newRounds(t, poll.Config{Kind: poll.Vault, BaseURL: v.URL})
+	var got []string
+	for range 6 {
+		_, events, err := r.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Name == event.SecretObserved {
+				got = append(got, e.Attrs.Text(event.Unmapped))
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"clock", "clock", "clock", ""}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

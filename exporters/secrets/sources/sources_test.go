@@ -294,3 +294,20 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkKinds(b *testing.B) {
+	for _, f := range []fixture{fixtures()[0], fixtures()[2]} {
+		b.Run(f.kind, func(b *testing.B) {
+			body, run := f.body(b), decoder(b, f.kind, secrets.Naming{})
+			records := 60
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := run(nil, body, observed); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*records), "ns/record")
+		})
+	}
+}
