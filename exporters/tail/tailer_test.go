@@ -365,3 +365,30 @@ func TestOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestOddFiles: what can not be read is said, and everything else is read.
+func TestOddFiles(t *testing.T) {
+	r := start(t, tail.Options{}, "*.log*")
+	r.must(os.Mkdir(r.path("a.log"), 0o700))
+	r.must(os.Symlink(r.path("nowhere"), r.path("b.log")))
+	r.add("c.log", "whole\n"+strings.Repeat("much ", 5000)+"\n")
+	r.zip("c.log")
+	damaged := r.content("c.log.gz")
+	damaged[len(damaged)-6] ^= 0xff // of the checksum
+	r.must(os.WriteFile(r.path("c.log.gz"), damaged, 0o600))
+	r.must(os.Remove(r.path("c.log")))
+	r.add("d.log", "")
+	r.add("e.log", "one\n")
+	r.must(os.Symlink(r.path("e.log"), r.path("f.log"))) // the same file
+	err := r.tailer.Poll(func(c tail.Chunk) error {
+		r.lines = append(r.lines, strings.TrimSpace(string(c.Body)))
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "c.log.gz") || strings.Contains(err.Error(), "much") {
+		t.Errorf("got error %v, want one about c.log.gz", err)
+	}
+	r.want("one")
+	if err := tail.New("x", []string{"["}, nil, tail.Options{}).Poll(nil); err == nil {
+		t.Error("a broken pattern is taken")
+	}
+}
