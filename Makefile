@@ -121,6 +121,10 @@ bench-alerts: ## Score alert policies on simulated incidents
 bench-peers: modules bin/sloth ## Cost and exactness of the rules beside Sloth, Pyrra and the SRE Workbook
 	$(GO) run ./bench/peers -sloth bin/sloth -o bench/results/peers.txt
 
+.PHONY: bench-audit
+bench-audit: modules ## Audit events a second that are read from files, counted and on disk, and the memory for 5 GiB of them
+	$(GO) run ./bench/audit -o bench/results/audit.txt
+
 .PHONY: bench-ingest
 bench-ingest: modules ## Webhooks a second that are on disk before they are answered, and how long an answer takes
 	$(GO) run ./bench/ingest -o bench/results/ingest.txt

@@ -14,6 +14,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 	"github.com/plimsoll-slo/plimsoll/internal/promql"
@@ -22,12 +23,13 @@ import (
 // domains are those whose tables the page has, by the name in its comments.
 func domains() map[string]counters.Domain {
 	return map[string]counters.Domain{
-		"pipelines":  pipelines.New(pipelines.Options{}),
-		"coverage":   coverage.New(coverage.Options{}, nil),
-		"incidents":  incidents.New(incidents.Options{}),
-		"onboarding": onboarding.New(onboarding.Options{}),
-		"policies":   policy.New(policy.Options{}),
-		"secrets":    secrets.New(secrets.Options{}),
+		"pipelines":   pipelines.New(pipelines.Options{}),
+		"coverage":    coverage.New(coverage.Options{}, nil),
+		"incidents":   incidents.New(incidents.Options{}),
+		"onboarding":  onboarding.New(onboarding.Options{}),
+		"policies":    policy.New(policy.Options{}),
+		"platformapi": platformapi.New(platformapi.Options{}),
+		"secrets":     secrets.New(secrets.Options{}),
 	}
 }
 

@@ -187,7 +187,8 @@ func (f *fleet) send() {
 	}
 }
 
-// TestValidate: each shipped configuration is valid with nothing but what it says is required.
+// TestValidate: each shipped configuration is valid with nothing but what it says is required, and so are those that go on
+// top of another.
 func TestValidate(t *testing.T) {
 	dir := files(t)
 	for _, key := range []string{"PLIMSOLL_METRICS_URL", "PLIMSOLL_LOGS_URL", "PLIMSOLL_TRACES_URL", "PLIMSOLL_GATEWAY"} {
@@ -199,15 +200,22 @@ func TestValidate(t *testing.T) {
 	t.Setenv("PLIMSOLL_TLS_KEY", filepath.Join(dir, "tls.key"))
 	t.Setenv("PLIMSOLL_TOKEN_FILE", filepath.Join(dir, "token"))
 	t.Setenv("GITHUB_WEBHOOK_SECRET", secret)
-	f := func(build otelcol.CollectorSettings, name string) {
+	t.Setenv("PLIMSOLL_APISERVER_CA", filepath.Join(dir, "tls.crt"))
+	t.Setenv("PLIMSOLL_APISERVER_TOKEN", filepath.Join(dir, "token"))
+	f := func(build otelcol.CollectorSettings, names ...string) {
 		t.Helper()
-		t.Setenv("PLIMSOLL_STATE", filepath.Join(dir, name))
+		t.Setenv("PLIMSOLL_STATE", filepath.Join(dir, names[0]))
 		var out bytes.Buffer
-		if got := collector.Run(build, []string{"validate", "--config", deploy + name + ".yaml"}, nil, &out, &out); got != 0 || out.Len() > 0 {
-			t.Errorf("%s: status %d\n%s", name, got, out.String())
+		args := []string{"validate"}
+		for _, name := range names {
+			args = append(args, "--config", deploy+name+".yaml")
+		}
+		if got := collector.Run(build, args, nil, &out, &out); got != 0 || out.Len() > 0 {
+			t.Errorf("%s: status %d\n%s", names, got, out.String())
 		}
 	}
 	f(collector.Settings("test", time.Now), "agent")
 	f(collector.Settings("test", time.Now), "events-ingress")
 	f(gateway.Settings("test", time.Now), "gateway")
+	f(gateway.Settings("test", time.Now), "gateway", "scrape-platform-api")
 }

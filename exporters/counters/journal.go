@@ -87,9 +87,9 @@ func (c *Counters) Compact() error {
 }
 
 // Add counts events in the order given. Events it has seen before, in whatever form they came, change nothing but the
-// number of duplicates. Steps of tasks are for traces and are passed over. With a journal it returns when the events are
-// in it; calls that wait at the same time share one Append. The error is the journal's: then none of the events is
-// counted.
+// number of duplicates. Steps of tasks are for traces, the audit trail is for logs, and both are passed over. With a journal it
+// returns when the events are in it; calls that wait at the same time share one Append. The error is the journal's: then
+// none of the events is counted.
 func (c *Counters) Add(events ...event.Event) error {
 	events = counting(events)
 	if len(events) == 0 {
@@ -111,11 +111,11 @@ func (c *Counters) Add(events ...event.Event) error {
 	return nil
 }
 
-// counting returns the events without steps, which would fill the journal for nothing.
+// counting returns the events without those that nothing counts, which would fill the journal for nothing.
 func counting(events []event.Event) []event.Event {
-	isStep := func(e event.Event) bool { return e.Name == event.StepFinished }
-	if slices.ContainsFunc(events, isStep) {
-		events = slices.DeleteFunc(slices.Clone(events), isStep)
+	isPassing := func(e event.Event) bool { return e.Name == event.StepFinished || e.Name == event.AccessAudited }
+	if slices.ContainsFunc(events, isPassing) {
+		events = slices.DeleteFunc(slices.Clone(events), isPassing)
 	}
 	return events
 }

@@ -98,6 +98,32 @@ const (
 	Signal            = "platform.telemetry.signal"   // metrics, logs or traces
 )
 
+// Attribute names of the platform's API: what it served, decided and changed.
+const (
+	Method         = "http.request.method"       // GET, ...; _OTHER for what is no method of HTTP (semconv)
+	StatusCode     = "http.response.status_code" // as text, so that it is the same after a restart
+	Route          = "http.route"                // a template, never a path; absent if none is known
+	RequestReason  = "platform.request.reason"   // why a request counts as it does: served, server_error, watch, ...
+	RequestClass   = "platform.request.class"    // what latency may be asked of it: write, resource, namespace or cluster
+	RequestSeconds = "platform.request.seconds"  // sum of the durations of the requests that an event counts
+	RequestBuckets = "platform.request.buckets"  // their numbers by bucket, such as 3:120,4:7
+	BatchPart      = "platform.batch.part"       // which part of a batch an event is, from 0
+	ActionChannel  = "platform.channel"          // platform, manual or emergency
+	ActionTarget   = "platform.target.kind"      // what was changed: deployments, s3:CreateBucket
+	SecretID       = "secret.id"                 // a digest of what names it, for the audit trail
+	Principal      = "secret.principal.id"       // of a service account its name, otherwise a digest
+)
+
+// Attribute names of what is read from files. They are for the journal only.
+const (
+	FileSource = "platform.file.source" // the name that the configuration gives
+	FilePath   = "platform.file.path"
+	FileHead   = "platform.file.head"   // how many bytes of the beginning the file is recognised by
+	FileDigest = "platform.file.digest" // their digest
+	FileOffset = "platform.file.offset" // bytes that were read, as they are uncompressed
+	FileSkip   = "platform.file.skip"   // the line that goes on at the offset is too long to be read
+)
+
 // Attr is a named value: a string, an integer, a number or a truth value.
 type Attr struct {
 	Name  string

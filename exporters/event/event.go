@@ -85,6 +85,18 @@ const (
 	// TelemetrySeen is a signal of a service that has come.
 	TelemetrySeen = "platform.telemetry.seen"
 
+	// RequestsServed counts requests of one kind, PolicyEvaluated decisions of one kind, in one batch; ActionTaken is one
+	// change that somebody made.
+	RequestsServed  = "platform.api.requests"
+	PolicyEvaluated = "policy.evaluated"
+	ActionTaken     = "platform.action"
+	// AccessAudited is one access to a secret that an API's audit log has. It is for the audit trail, and nothing counts it:
+	// those of every controller would fill the journal.
+	AccessAudited = "secret.access.audited"
+
+	// FileRead says how far a file is read. It is journaled together with what was read, and never passed on.
+	FileRead = "platform.file.read"
+
 	// RunSettled is made by the counters, not by a decoder: the run's final outcome will not change any more.
 	RunSettled = "cicd.pipeline.run.settled"
 	// Unused is an authentic delivery that nothing here reads.

@@ -107,6 +107,18 @@ func (s *Series) Observe(revision uint64, value float64) {
 	s.Add(revision, 1)
 }
 
+// Merge adds values that were counted elsewhere to a histogram: buckets is as long as those of the series, and sum the
+// sum of the values.
+func (s *Series) Merge(revision uint64, buckets []uint64, sum float64) {
+	var n uint64
+	for i, count := range buckets {
+		s.Buckets[i] += count
+		n += count
+	}
+	s.Sum += sum
+	s.Add(revision, n)
+}
+
 // Read returns a copy of the metric with the points that changed after the revision, sorted by attributes.
 func (t *Table) Read(after uint64) Family {
 	family := t.family

@@ -27,7 +27,26 @@ type Kind struct {
 	// Signature tells whether a delivery is from who knows a secret; nil for a system that signs nothing, whose
 	// deliveries need another proof, such as Bearer.
 	Signature Authentic
+	// Frame says whether and how Decode reads files as well.
+	Frame Frame
 }
+
+// Frame is what a decoder reads of a file at a time.
+type Frame int
+
+// The frames.
+const (
+	// NoFrame is for a kind that only comes in deliveries.
+	NoFrame Frame = iota
+	// Lines is for files that grow by lines. Decode takes any number of whole lines.
+	Lines
+	// Document is for files that are one JSON document and do not change.
+	Document
+)
+
+// BatchHeader is the header by which a sender says which batch a delivery is, where the content does not say so: equal
+// batches with different keys are different ones. What is read from a file has it, too.
+const BatchHeader = "Idempotency-Key"
 
 // Ident returns what identifies a thing as one segment of a Subject: the text itself with / and % escaped, or, if it
 // is long, not clean or might be an address with a password in it, half of its SHA-256. Different texts give different

@@ -58,6 +58,7 @@ var arrows = []arrow{
 		"exporters/event", "exporters/source", "exporters/pipelines", "exporters/incidents", "exporters/onboarding", // for mappings
 	}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
+	{"exporters/platformapi/sources", []string{"exporters/event", "exporters/source", "exporters/platformapi"}},
 	{"exporters/secrets/sources", []string{"exporters/event", "exporters/source", "exporters/secrets"}},
 	{"exporters/secrets/poll", []string{
 		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",

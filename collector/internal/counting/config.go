@@ -9,6 +9,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 )
@@ -26,6 +27,9 @@ type Config struct {
 
 	// Onboarding says when nobody waits for a service any more.
 	Onboarding OnboardingConfig `mapstructure:"onboarding"`
+
+	// Shed is how a request counts that an API refused to protect itself (429): bad, good or excluded.
+	Shed string `mapstructure:"shed"`
 
 	// Limits bound the memory.
 	Limits LimitsConfig `mapstructure:"limits"`
@@ -90,6 +94,7 @@ func DefaultConfig() Config {
 		Settle:     30 * time.Minute,
 		Incidents:  IncidentsConfig{Reopen: 30 * time.Minute, Recur: 30 * 24 * time.Hour, Absent: 5 * time.Minute},
 		Onboarding: OnboardingConfig{Abandon: 90 * 24 * time.Hour},
+		Shed:       platformapi.Bad,
 		Limits:     LimitsConfig{Series: 2000, Runs: 50_000},
 	}
 }
@@ -110,6 +115,11 @@ func (c Config) Validate() error {
 	if c.Onboarding.Abandon <= 0 {
 		bad("onboarding::abandon: want more than 0s, have %v", c.Onboarding.Abandon)
 	}
+	switch c.Shed {
+	case platformapi.Bad, platformapi.Good, platformapi.Excluded:
+	default:
+		bad("shed: want bad, good or excluded, have %q", c.Shed)
+	}
 	if c.Limits.Series <= 0 || c.Limits.Runs <= 0 {
 		bad("limits: want series and runs above 0, have %d and %d", c.Limits.Series, c.Limits.Runs)
 	}
@@ -126,5 +136,6 @@ func (cfg Config) domains() []counters.Domain {
 		}),
 		onboarding.New(onboarding.Options{Settle: cfg.Settle, Abandon: cfg.Onboarding.Abandon, MaxSeries: cfg.Limits.Series}),
 		policy.New(policy.Options{MaxSeries: cfg.Limits.Series}),
+		platformapi.New(platformapi.Options{Shed: cfg.Shed, MaxSeries: cfg.Limits.Series}),
 	}
 }

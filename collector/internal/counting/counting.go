@@ -17,6 +17,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
+	"github.com/plimsoll-slo/plimsoll/exporters/tail"
 )
 
 // Counting is safe for concurrent use between Open and Shutdown.
@@ -29,8 +30,9 @@ type Counting struct {
 	next  func(context.Context, pmetric.Metrics) error
 	now   func() time.Time
 
-	counters *counters.Counters
-	ledger   *ledger.Ledger // nil if nothing is kept
+	counters  *counters.Counters
+	positions *tail.Positions
+	ledger    *ledger.Ledger // nil if nothing is kept
 
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -56,8 +58,10 @@ func Of(
 
 // Open takes up the counters where they were left, in memory or as the ledger has them.
 func (c *Counting) Open() error {
+	c.positions = tail.NewPositions()
+	domains := append(c.domains(), c.positions)
 	if c.cfg.Storage.Directory == "" {
-		c.counters = counters.New(c.now(), c.domains()...)
+		c.counters = counters.New(c.now(), domains...)
 		return nil
 	}
 	var err error
@@ -68,7 +72,7 @@ func (c *Counting) Open() error {
 		c.set.Logger.Warn("the ledger ended in a record that was not acknowledged, it is cut off",
 			zap.String("file", cut.File), zap.Int64("offset", cut.Offset), zap.Int64("bytes", cut.Bytes))
 	}
-	if c.counters, err = counters.Open(c.ledger, c.now(), c.domains()...); err != nil {
+	if c.counters, err = counters.Open(c.ledger, c.now(), domains...); err != nil {
 		return errors.Join(err, c.Close())
 	}
 	return nil
@@ -100,6 +104,9 @@ func (c *Counting) Shutdown(ctx context.Context) error {
 
 // Add counts events, once each; they are on disk if there is storage when it returns. After an error none is counted.
 func (c *Counting) Add(events ...event.Event) error { return c.counters.Add(events...) }
+
+// Positions returns how far the files of a name are read, as it was when the counting was opened or since.
+func (c *Counting) Positions(name string) []tail.Position { return c.positions.Of(name) }
 
 // Reject counts a delivery that was not read; verdict is one word of the caller's fixed vocabulary.
 func (c *Counting) Reject(source, verdict string) { c.counters.Reject(source, verdict) }

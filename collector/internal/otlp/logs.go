@@ -99,7 +99,7 @@ func isKey(s string) bool { return s != "" && len(s) <= maxKey && utf8.ValidStri
 func attribute(name string, value pcommon.Value) (event.Attr, bool) {
 	namespace, _, _ := strings.Cut(name, ".")
 	switch namespace {
-	case "cicd", "vcs", "deployment", "platform", "incident", "secret", "service", "error", "policy", "k8s", "slo":
+	case "cicd", "vcs", "deployment", "platform", "incident", "secret", "service", "error", "policy", "k8s", "slo", "http":
 	default:
 		return event.Attr{}, false
 	}

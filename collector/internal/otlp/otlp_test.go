@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/collector/internal/otlp"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	apisources "github.com/plimsoll-slo/plimsoll/exporters/platformapi/sources"
 )
 
 var (
@@ -45,8 +46,15 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if body, err = os.ReadFile("../../../exporters/platformapi/sources/testdata/kubernetes_audit/hand.log"); err != nil {
+		t.Fatal(err)
+	}
+	api, err := apisources.KubernetesAudit(apisources.AuditOptions{}).Decode(nil, body, received)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want = append(
-		want, ended(event.RunFinished, 2, event.String(event.Result, "failure"), event.Float(event.RunDuration, 60.5), event.Bool(event.Waiting, true)),
+		append(want, api...), ended(event.RunFinished, 2, event.String(event.Result, "failure"), event.Float(event.RunDuration, 60.5), event.Bool(event.Waiting, true)),
 		event.Event{Name: event.Unused, Source: "gitlab", Time: received, Observed: received},
 	)
 	logs := otlp.Logs("scope", want, pcommon.NewResource())

@@ -35,6 +35,9 @@ type EventsConfig struct {
 	// Backfill are the systems that are asked for what they failed to deliver, by a name of the user's choice.
 	Backfill map[string]BackfillConfig `mapstructure:"backfill"`
 
+	// Files are what is read from files instead of being delivered, by a name of the user's choice under which it is kept
+	// how far they are read.
+	Files map[string]FilesConfig `mapstructure:"files"`
 	// Rotation are the stores that are asked when their secrets were rotated, by a name of the user's choice.
 	Rotation map[string]RotationConfig `mapstructure:"rotation"`
 
@@ -92,11 +95,12 @@ func (c *Config) Validate() error {
 	if !c.TLS.HasValue() && !c.InsecurePlaintext && !c.onLoopback() {
 		bad("tls: want a certificate to listen on %q, or insecure_plaintext: true", c.NetAddr.Endpoint)
 	}
-	if len(c.Sources) == 0 && len(c.Backfill) == 0 && len(c.Rotation) == 0 {
+	if len(c.Sources) == 0 && len(c.Backfill) == 0 && len(c.Rotation) == 0 && len(c.Files) == 0 {
 		bad("sources: want at least one, have none")
 	}
 	errs = append(errs, c.validateBackfill()...)
 	errs = append(errs, c.validateRotation()...)
+	errs = append(errs, c.validateFiles()...)
 	paths := map[string]string{}
 	for _, name := range c.sourceNames() {
 		s := c.source(name)

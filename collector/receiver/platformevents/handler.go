@@ -26,7 +26,7 @@ func (r *eventsReceiver) mux() (*http.ServeMux, error) {
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", name, err)
 		}
-		kind = r.named(kind, source)
+		kind = r.named(kind, source.Kind)
 		guard, err := newGuard(source, kind, r.now, r.set.Logger.With(zap.String("name", name)))
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", name, err)

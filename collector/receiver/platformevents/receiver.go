@@ -37,7 +37,7 @@ type eventsReceiver struct {
 	counting *counting.Counting
 	server   *http.Server
 	serving  sync.WaitGroup
-	stop     context.CancelFunc // ends the backfill and the polls
+	stop     context.CancelFunc // ends the backfill, the polls and the reading of files
 	naming   secrets.Naming
 }
 
@@ -69,7 +69,11 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 	if r.naming, err = r.cfg.SecretNames.naming(); err != nil {
 		return errors.Join(err, r.counting.Close())
 	}
-	if err := r.serve(ctx, host); err != nil {
+	readers, err := r.fileReaders()
+	if err == nil {
+		err = r.serve(ctx, host)
+	}
+	if err != nil {
 		return errors.Join(err, r.counting.Close())
 	}
 	r.counting.Run()
@@ -77,6 +81,9 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 	r.stop = stop
 	r.backfill(running)
 	r.rotation(running)
+	for _, f := range readers {
+		r.serving.Go(func() { f.run(running) })
+	}
 	return nil
 }
 

@@ -121,10 +121,15 @@ func (c *Config) validateRotation() (errs []error) {
 	return errs
 }
 
-// named returns a kind with what the user wants shown of the names of secrets.
-func (r *eventsReceiver) named(kind source.Kind, s SourceConfig) source.Kind {
+// named returns a kind with what the user wants shown of the names of secrets; configured is the name of the kind in the
+// configuration. CloudTrail has what Secrets Manager writes there, too.
+func (r *eventsReceiver) named(kind source.Kind, configured string) source.Kind {
+	if kind.Name == "cloudtrail" && configured != mapped {
+		secretsManager := source.Kind{Name: kind.Name, Decode: secretsources.SecretsManager(r.naming)}
+		return source.Joined([]source.Kind{kind, secretsManager})[0]
+	}
 	for _, k := range secretsources.Kinds(r.naming) {
-		if k.Name == kind.Name && s.Kind != mapped {
+		if k.Name == kind.Name && configured != mapped {
 			return k
 		}
 	}

@@ -7,13 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/config/configopaque"
 
-	incidents "github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
-	onboardings "github.com/plimsoll-slo/plimsoll/exporters/onboarding/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
-	policies "github.com/plimsoll-slo/plimsoll/exporters/policy/sources"
-	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
-	secretsources "github.com/plimsoll-slo/plimsoll/exporters/secrets/sources"
-	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // MinSecret is the least number of bytes of a webhook secret or a bearer token.
@@ -28,6 +22,9 @@ type SourceConfig struct {
 
 	// Mapping says how to read deliveries of kind "json".
 	Mapping *sources.Mapping `mapstructure:"mapping"`
+
+	// KindConfig has the settings of kinds that have some.
+	KindConfig `mapstructure:",squash"`
 
 	// Path is where deliveries are posted. By default it is "/" and the source's name.
 	Path string `mapstructure:"path"`
@@ -101,41 +98,6 @@ func (c *Config) source(name string) SourceConfig {
 		s.MaxConcurrent = 100
 	}
 	return s
-}
-
-// mapped is the kind of deliveries that a mapping reads.
-const mapped = "json"
-
-// kinds returns every kind of system that the receiver can read, sorted by name.
-func kinds() []source.Kind {
-	return source.Joined(
-		sources.Kinds(), incidents.Kinds(), onboardings.Kinds(), policies.Kinds(), secretsources.Kinds(secrets.Naming{}),
-	)
-}
-
-// kind returns how deliveries are read and proved. The error begins with the key that is wrong.
-func (s SourceConfig) kind() (source.Kind, error) {
-	if s.Kind == mapped && s.Mapping != nil {
-		decode, err := s.Mapping.Decoder()
-		if err != nil {
-			return source.Kind{}, err
-		}
-		return source.Kind{Name: s.Mapping.Source, Decode: decode}, nil
-	}
-	if s.Kind == mapped {
-		return source.Kind{}, errors.New("mapping: want one for kind json, have none")
-	}
-	if s.Mapping != nil {
-		return source.Kind{}, fmt.Errorf("mapping: want kind json with a mapping, have %q", s.Kind)
-	}
-	names := []string{mapped}
-	for _, kind := range kinds() {
-		if kind.Name == s.Kind {
-			return kind, nil
-		}
-		names = append(names, kind.Name)
-	}
-	return source.Kind{}, fmt.Errorf("kind: want one of %s, have %q", strings.Join(names, ", "), s.Kind)
 }
 
 // validate reports everything that is wrong with the source. It never quotes a secret.

@@ -11,7 +11,7 @@ import (
 // in their events.
 func Kinds(naming secrets.Naming) []source.Kind {
 	return []source.Kind{
-		{Name: "secretsmanager", Decode: SecretsManager(naming)},
-		{Name: "vault", Decode: Vault(naming)},
+		{Name: "secretsmanager", Decode: SecretsManager(naming), Frame: source.Document},
+		{Name: "vault", Decode: Vault(naming), Frame: source.Lines},
 	}
 }
