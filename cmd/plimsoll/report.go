@@ -196,7 +196,7 @@ func (f reportFlags) client(set *slo.Set, name string) (*promapi.Client, error) 
 		token = s.BearerTokenFile
 	}
 	if token != "" {
-		if o.Token, err = readSecret(token); err != nil {
+		if o.Remote.Token, err = readSecret(token); err != nil {
 			return nil, world(err)
 		}
 	}
@@ -206,14 +206,14 @@ func (f reportFlags) client(set *slo.Set, name string) (*promapi.Client, error) 
 			return nil, world(err)
 		}
 		var ok bool
-		if o.User, o.Password, ok = strings.Cut(secret, ":"); !ok {
+		if o.Remote.User, o.Remote.Password, ok = strings.Cut(secret, ":"); !ok {
 			return nil, world(errors.New("read basic auth file: want user:password, have no colon"))
 		}
 	}
-	if o.HTTP, err = remote.HTTP(f.tls); err != nil {
+	if o.Remote.HTTP, err = remote.HTTP(f.tls); err != nil {
 		return nil, world(err)
 	}
-	o.HTTP.Timeout = queryWithin
+	o.Remote.HTTP.Timeout = queryWithin
 	return promapi.New(url, o)
 }
 

@@ -24,7 +24,7 @@ var arrows = []arrow{
 	{"internal/output", nil},
 	{"internal/remote", nil},
 	{"internal/history", nil},
-	{"internal/promapi", nil}, // asks servers, for programs only
+	{"internal/promapi", []string{"internal/remote"}},
 	{"internal/telemetry", nil},
 	{"exporters/event", nil},
 

@@ -8,37 +8,28 @@ package promapi
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/plimsoll-slo/plimsoll/internal/remote"
 )
 
 // Options of a Client. The zero value talks to a Prometheus without accounts.
 type Options struct {
 	Tenant string // sent as X-Scope-OrgID, unless empty
-	// Token is sent as a bearer token, unless empty. Else User and Password are sent, unless both are empty. No error
-	// repeats a token or a password.
-	Token, User, Password string
-	HTTP                  *http.Client // nil means one that waits five minutes for each answer
-	Attempts              int          // of each query, the first included; 0 means 4
-	// Wait sleeps between two attempts, or returns the error of ctx; nil means to use a timer.
-	Wait func(ctx context.Context, d time.Duration) error
+	// Remote has the credentials and the patience. Its Header, Content and MaxBody are not looked at, and 0 Attempts
+	// means 4; a nil HTTP means a client that waits five minutes for each answer.
+	Remote remote.Options
 }
 
 // Client asks one server. It is safe for concurrent use.
-type Client struct {
-	base string // without a slash at its end
-	o    Options
-	http *http.Client
-}
+type Client struct{ remote *remote.Client }
 
 // Series is one series of an answer, its points in the order of time.
 type Series struct {
@@ -52,12 +43,10 @@ type Point struct {
 	V float64
 }
 
-// Limits of answers and of waiting.
+// What is asked of package remote.
 const (
-	maxBody  = 512 << 20 // bytes
-	maxQuote = 512       // bytes of the server's words in an error
-	minWait  = 500 * time.Millisecond
-	maxWait  = 30 * time.Second
+	maxBody  = 512 << 20 // of an answer, in bytes
+	maxQuote = 512       // of the server's words in an error, in bytes
 	timeout  = 5 * time.Minute
 )
 
@@ -67,40 +56,23 @@ const (
 // Error: base is no URL with http or https and a host, or holds a password, a query or a fragment; or the tenant cannot
 // be sent in a header.
 func New(base string, o Options) (*Client, error) {
-	u, err := url.Parse(base)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("want the URL of a server such as https://prometheus.example.com") // base may hold secrets
-	case u.User != nil:
-		return nil, fmt.Errorf("want the URL of the server without user and password, have some for %s", u.Host)
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("want the URL of the server without query and fragment, have one for %s", u.Host)
-	case strings.ContainsFunc(o.Tenant, func(r rune) bool { return r <= ' ' || r > '~' }):
+	if strings.ContainsFunc(o.Tenant, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, fmt.Errorf("want a tenant of visible characters, have %q", o.Tenant)
 	}
-	o.Attempts = cmp.Or(o.Attempts, 4)
-	if o.Wait == nil {
-		o.Wait = sleep
+	r := o.Remote
+	r.Content, r.Header, r.MaxBody = "application/x-www-form-urlencoded", nil, maxBody
+	if o.Tenant != "" {
+		r.Header = map[string]string{"X-Scope-OrgID": o.Tenant}
 	}
-	client := http.Client{Timeout: timeout}
-	if o.HTTP != nil {
-		client = *o.HTTP
+	r.Attempts = cmp.Or(r.Attempts, 4)
+	if r.HTTP == nil {
+		r.HTTP = &http.Client{Timeout: timeout}
 	}
-	// A redirect would take the credentials to a place that nobody named.
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: strings.TrimRight(u.String(), "/"), o: o, http: &client}, nil
-}
-
-// sleep waits for d.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	c, err := remote.New(remote.Server{Name: "server", Example: "https://prometheus.example.com"}, base, r)
+	if err != nil {
+		return nil, err
 	}
+	return &Client{c}, nil
 }
 
 // Instant evaluates an expression that gives a vector at a time. Each series has one point.
@@ -125,69 +97,18 @@ func stamp(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli(
 func (c *Client) query(ctx context.Context, path, kind string, form url.Values) ([]Series, error) {
 	form.Set("nocache", "1")              // VictoriaMetrics moves times otherwise
 	form.Set("partial_response", "false") // Thanos
-	for attempt := 1; ; attempt++ {
-		out, pause, err := c.once(ctx, path, kind, form)
-		if err == nil {
-			return out, nil
-		}
-		err = fmt.Errorf("POST %s: %w", c.base+path, c.plain(err))
-		if pause < 0 || ctx.Err() != nil || attempt >= c.o.Attempts {
-			return nil, err
-		}
-		if waitErr := c.o.Wait(ctx, min(cmp.Or(pause, minWait<<(attempt-1)), maxWait)); waitErr != nil {
-			return nil, err
-		}
-	}
-}
-
-// once asks once. The pause is how long to wait before asking again: 0 if the server does not say, and below 0 if asking
-// again is of no use.
-func (c *Client) once(ctx context.Context, path, kind string, form url.Values) (_ []Series, pause time.Duration, _ error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, strings.NewReader(form.Encode()))
+	a, err := c.remote.Do(ctx, http.MethodPost, path, []byte(form.Encode()))
 	if err != nil {
-		return nil, -1, err
+		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if c.o.Tenant != "" {
-		req.Header.Set("X-Scope-OrgID", c.o.Tenant)
+	if a.Status != http.StatusOK {
+		return nil, c.remote.Refused(http.MethodPost, path, a)
 	}
-	switch {
-	case c.o.Token != "":
-		req.Header.Set("Authorization", "Bearer "+c.o.Token)
-	case c.o.User != "" || c.o.Password != "":
-		req.SetBasicAuth(c.o.User, c.o.Password)
-	}
-	res, err := c.http.Do(req)
+	out, err := read(a.Body, kind)
 	if err != nil {
-		var certificate *tls.CertificateVerificationError
-		if errors.As(err, &certificate) {
-			return nil, -1, err
-		}
-		return nil, 0, err
+		return nil, fmt.Errorf("POST %s: %w", c.remote.Base()+path, err)
 	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, again(res), c.refused(res)
-	}
-	body := &io.LimitedReader{R: res.Body, N: maxBody + 1}
-	out, err := read(body, kind)
-	if err != nil && body.N == 0 {
-		err = fmt.Errorf("want an answer of at most %d MiB, have more", maxBody>>20)
-	}
-	return out, -1, err
-}
-
-// again tells how long to wait before the next attempt after an answer that is not fine.
-func again(res *http.Response) time.Duration {
-	code := res.StatusCode
-	// 422 and 503 are how Prometheus says that a query failed; only the second may pass.
-	if code != http.StatusTooManyRequests && (code/100 != 5 || code == http.StatusNotImplemented) {
-		return -1
-	}
-	if n, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && n > 0 {
-		return time.Duration(min(n, 3600)) * time.Second
-	}
-	return 0
+	return out, nil
 }
 
 // answer is what servers say.
@@ -231,9 +152,9 @@ func (s *sample) UnmarshalJSON(b []byte) error {
 }
 
 // read reads an answer of a kind.
-func read(r io.Reader, kind string) ([]Series, error) {
+func read(body []byte, kind string) ([]Series, error) {
 	var a answer
-	if err := json.NewDecoder(r).Decode(&a); err != nil {
+	if err := json.Unmarshal(body, &a); err != nil {
 		return nil, fmt.Errorf("read the answer: %w (is this the query API of Prometheus?)", err)
 	}
 	switch {
@@ -261,33 +182,4 @@ func read(r io.Reader, kind string) ([]Series, error) {
 		out = append(out, s)
 	}
 	return out, nil
-}
-
-// plain returns the cause of an error of package http, which would repeat method and URL.
-func (c *Client) plain(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
-}
-
-// refused returns the error for an answer that is not fine, with the words of the server in one line, without the
-// secrets that it may have repeated.
-func (c *Client) refused(res *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<16))
-	text := strings.ToValidUTF8(string(body), "?")
-	for _, secret := range []string{c.o.Token, c.o.Password} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-	}
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	if len(text) > maxQuote {
-		text = strings.ToValidUTF8(text[:maxQuote], "") + " ..."
-	}
-	err := fmt.Errorf("%d %s", res.StatusCode, http.StatusText(res.StatusCode))
-	if text != "" {
-		err = fmt.Errorf("%w: %s", err, text)
-	}
-	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/plimsoll-slo/plimsoll/internal/promapi"
+	"github.com/plimsoll-slo/plimsoll/internal/remote"
 )
 
 // server answers what its handler says, and counts.
@@ -30,7 +31,7 @@ func server(t *testing.T, h func(n int, w http.ResponseWriter, r *http.Request))
 // client asks s and never waits.
 func client(t *testing.T, url string, o promapi.Options) *promapi.Client {
 	t.Helper()
-	o.Wait = func(context.Context, time.Duration) error { return nil }
+	o.Remote.Wait = func(context.Context, time.Duration) error { return nil }
 	c, err := promapi.New(url, o)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +61,7 @@ func TestAsk(t *testing.T) {
 			fmt.Fprint(w, `{"status":"success","infos":["up may be a gauge"],"data":{"resultType":"matrix","result":[{"metric":{},"values":[[1700000000.999,"1"],[1700000001.499,"NaN"]]}]}}`)
 		}
 	})
-	c := client(t, s.URL+"/prometheus/", promapi.Options{Tenant: "shop", Token: "s3cret"})
+	c := client(t, s.URL+"/prometheus/", promapi.Options{Tenant: "shop", Remote: remote.Options{Token: "s3cret"}})
 	got, err := c.Instant(t.Context(), "up", at)
 	if want := []promapi.Series{{Labels: map[string]string{"job": "a"}, Points: []promapi.Point{{T: at, V: 0.1}}}}; err != nil || !cmp.Equal(got, want) {
 		t.Errorf("%v: %s", err, cmp.Diff(want, got))
@@ -101,7 +102,7 @@ func TestAgain(t *testing.T) {
 			}
 			fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
 		})
-		_, err := client(t, s.URL, promapi.Options{User: "me", Password: "s3cret"}).Instant(t.Context(), "up", at)
+		_, err := client(t, s.URL, promapi.Options{Remote: remote.Options{User: "me", Password: "s3cret"}}).Instant(t.Context(), "up", at)
 		if *n != want || (err == nil) != ok {
 			t.Errorf("%d: want %d requests, have %d: %v", code, want, *n, err)
 		}

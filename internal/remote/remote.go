@@ -22,6 +22,7 @@ type Options struct {
 	Content               string            // media type of the bodies that are sent; empty means application/json
 	HTTP                  *http.Client      // nil means one that waits a minute for each answer
 	Attempts              int               // of each request, the first included; 0 means 5
+	MaxBody               int64             // of an answer, in bytes; 0 means 64 MiB
 	// Wait sleeps between two attempts, or returns the error of ctx; nil means to use a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -60,6 +61,9 @@ func New(s Server, base string, o Options) (*Client, error) {
 	}
 	if o.Wait == nil {
 		o.Wait = sleep
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 64 << 20
 	}
 	client := http.Client{Timeout: time.Minute}
 	if o.HTTP != nil {

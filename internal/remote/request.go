@@ -16,10 +16,9 @@ import (
 	"unicode"
 )
 
-// Limits of answers and of waiting.
+// Limits of words and of waiting.
 const (
-	maxBody  = 64 << 20 // of an answer, in bytes
-	maxQuote = 512      // of the server's words in an error, in bytes
+	maxQuote = 512 // of the server's words in an error, in bytes
 	minWait  = 500 * time.Millisecond
 	maxWait  = 30 * time.Second
 )
@@ -91,14 +90,14 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte) (An
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		a.after = time.Duration(min(seconds, 3600)) * time.Second
 	}
-	a.Body, err = io.ReadAll(io.LimitReader(res.Body, maxBody+1))
-	if err == nil && len(a.Body) > maxBody {
-		err = errTooLong
+	a.Body, err = io.ReadAll(io.LimitReader(res.Body, c.o.MaxBody+1))
+	if err == nil && int64(len(a.Body)) > c.o.MaxBody {
+		err = fmt.Errorf("%w of at most %d MiB, have more", errTooLong, c.o.MaxBody>>20)
 	}
 	return a, err
 }
 
-var errTooLong = fmt.Errorf("want an answer of at most %d MiB, have more", maxBody>>20)
+var errTooLong = errors.New("want an answer")
 
 // plain returns the cause of an error of package http, which would repeat method and URL.
 func (c *Client) plain(err error) error {
