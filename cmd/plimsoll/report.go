@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -16,18 +15,17 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/internal/output"
 	"github.com/plimsoll-slo/plimsoll/internal/promapi"
-	"github.com/plimsoll-slo/plimsoll/internal/remote"
 	"github.com/plimsoll-slo/plimsoll/internal/report"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // reportFlags are the flags of report.
 type reportFlags struct {
-	url, tenant, tokenFile, basicAuthFile string
-	tls                                   remote.Files
-	name, period, zone, format, file      string
-	current                               bool
-	now                                   func() time.Time
+	url, tenant                      string
+	access                           accessFlags
+	name, period, zone, format, file string
+	current                          bool
+	now                              func() time.Time
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -56,18 +54,13 @@ Report of that name; the other flags go before it.`,
 	fs := c.Flags()
 	fs.StringVar(&f.url, "url", "", "URL of the server, up to /api/v1 (default: those of the data sources)")
 	fs.StringVar(&f.tenant, "tenant", "", "tenant, sent as X-Scope-OrgID (default: that of the data source)")
-	fs.StringVar(&f.tokenFile, "token-file", "", "file with a bearer token (default: that of the data source)")
-	fs.StringVar(&f.basicAuthFile, "basic-auth-file", "", "file with user:password")
-	fs.StringVar(&f.tls.CA, "ca-file", "", "PEM file with the authorities to trust")
-	fs.StringVar(&f.tls.Cert, "cert-file", "", "PEM file with our certificate")
-	fs.StringVar(&f.tls.Key, "key-file", "", "PEM file with the key of our certificate")
+	f.access.add(c)
 	fs.StringVar(&f.name, "report", "", "Report of the specs to make")
 	fs.StringVar(&f.period, "period", "", "period, see above (default month)")
 	fs.BoolVar(&f.current, "current", false, "report the period that is not over yet")
 	fs.StringVar(&f.zone, "zone", "", "IANA time zone of the period (default UTC)")
 	fs.StringVar(&f.format, "format", "", "md, html or json (default: what the name of the file says, else md)")
 	fs.StringVarP(&f.file, "output", "o", "", "file to write (default: standard output)")
-	c.MarkFlagsMutuallyExclusive("token-file", "basic-auth-file")
 	a.specFlags(c)
 	return c
 }
@@ -189,28 +182,12 @@ func (f reportFlags) client(set *slo.Set, name string) (*promapi.Client, error) 
 	if url == "" {
 		return nil, fmt.Errorf("data source %q has no URL: want --url", name)
 	}
+	if f.access.tokenFile == "" && f.access.basicAuthFile == "" && f.url == "" {
+		f.access.tokenFile = s.BearerTokenFile
+	}
 	o := promapi.Options{Tenant: cmp.Or(f.tenant, s.Tenant)}
 	var err error
-	token := f.tokenFile
-	if token == "" && f.basicAuthFile == "" && f.url == "" {
-		token = s.BearerTokenFile
-	}
-	if token != "" {
-		if o.Remote.Token, err = readSecret(token); err != nil {
-			return nil, world(err)
-		}
-	}
-	if f.basicAuthFile != "" {
-		secret, err := readSecret(f.basicAuthFile)
-		if err != nil {
-			return nil, world(err)
-		}
-		var ok bool
-		if o.Remote.User, o.Remote.Password, ok = strings.Cut(secret, ":"); !ok {
-			return nil, world(errors.New("read basic auth file: want user:password, have no colon"))
-		}
-	}
-	if o.Remote.HTTP, err = remote.HTTP(f.tls); err != nil {
+	if o.Remote, err = f.access.options(); err != nil {
 		return nil, world(err)
 	}
 	o.Remote.HTTP.Timeout = queryWithin

@@ -85,7 +85,7 @@ func TestReport(t *testing.T) {
 	secret := put(t, "token", []byte(token+"\n"))
 	const specs = "../../examples/quickstart"
 
-	out, err := reporting(t, now, reportFlags{url: url, tokenFile: secret, period: "2026-01-05/2026-01-06", format: "json"}, specs)
+	out, err := reporting(t, now, reportFlags{url: url, access: accessFlags{tokenFile: secret}, period: "2026-01-05/2026-01-06", format: "json"}, specs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,13 +102,13 @@ func TestReport(t *testing.T) {
 		t.Errorf("incidents %+v", r.Incidents)
 	}
 	file := filepath.Join(t.TempDir(), "report.html")
-	if out, err = reporting(t, now, reportFlags{url: url, tokenFile: secret, period: "2026-01-05/2026-01-06", file: file}, specs); err != nil || out != "" {
+	if out, err = reporting(t, now, reportFlags{url: url, access: accessFlags{tokenFile: secret}, period: "2026-01-05/2026-01-06", file: file}, specs); err != nil || out != "" {
 		t.Errorf("%v, and %q on standard output", err, out)
 	}
 	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "<!doctype html>") || !strings.Contains(string(b), r.Digest) {
 		t.Errorf("the page does not show the digest of the JSON form: %v", err)
 	}
-	out, err = reporting(t, reportDay.Add(12*time.Hour+16*time.Minute), reportFlags{url: url, tokenFile: secret, period: "week", current: true}, specs)
+	out, err = reporting(t, reportDay.Add(12*time.Hour+16*time.Minute), reportFlags{url: url, access: accessFlags{tokenFile: secret}, period: "week", current: true}, specs)
 	if err != nil || !strings.Contains(out, "The period is not over: these are the numbers until 2026-01-05 12:00, 7% of it.") {
 		t.Errorf("%v, %.300s", err, out)
 	}
@@ -132,7 +132,7 @@ func TestReportRefusals(t *testing.T) {
 			t.Errorf("%+v: want an error with %q, have %v", f.period, want, err)
 		}
 	}
-	try("403 Forbidden: who is Bearer ***?", reportFlags{url: s.URL, tokenFile: secret})
+	try("403 Forbidden: who is Bearer ***?", reportFlags{url: s.URL, access: accessFlags{tokenFile: secret}})
 	try(`want --format md, html or json, have "pdf"`, reportFlags{url: s.URL, format: "pdf"})
 	try(`want a period such as month`, reportFlags{url: s.URL, period: "2026-13"})
 	try(`load time zone "Mars/Olympus"`, reportFlags{url: s.URL, zone: "Mars/Olympus"})
