@@ -23,6 +23,7 @@ var arrows = []arrow{
 	{"internal/diag", nil},
 	{"internal/output", nil},
 	{"internal/history", nil},
+	{"internal/packs", nil},   // files to copy
 	{"internal/promapi", nil}, // asks servers, for programs only
 	{"exporters/event", nil},
 
