@@ -21,7 +21,7 @@ type runs struct {
 }
 
 func newRuns(t *testing.T) *runs {
-	return &runs{play: newPlay(t, "pipelines", 30*time.Second, []counters.Domain{pipelines.New(pipelines.Options{})})}
+	return &runs{play: newPlay(t, "pipelines", time.Minute, []counters.Domain{pipelines.New(pipelines.Options{})})}
 }
 
 // finish delivers a run of a repository that ends at a time, twice, as GitHub does when it is asked to.
@@ -54,14 +54,14 @@ func replace(t *testing.T, payload []byte, values map[string]any) []byte {
 	return body
 }
 
-// day delivers a run of each of three repositories every three minutes; broken says which fail from the fourth to the
-// sixth hour.
+// day delivers a run of each of three repositories every three minutes; broken says which fail in the third and fourth
+// hour.
 func (r *runs) day(length time.Duration, broken ...string) {
-	for at := 2 * time.Minute; at < length; at += 3 * time.Minute {
+	for at := 6 * time.Minute; at < length; at += 3 * time.Minute {
 		for _, repository := range []string{"shop", "mail", "search"} {
 			conclusion := "success"
 			for _, b := range broken {
-				if b == repository && at >= 4*time.Hour && at < 6*time.Hour {
+				if b == repository && at >= 2*time.Hour && at < 4*time.Hour {
 					conclusion = "failure"
 				}
 			}
@@ -74,20 +74,20 @@ func (r *runs) day(length time.Duration, broken ...string) {
 func TestBrokenDelivery(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
-	r.day(8*time.Hour, "shop", "mail")
-	r.run(9 * time.Hour) // every outcome is final
-	r.fired("pipelines-final-success", "page 4h30m 5h15m", "ticket 4h30m 5h30m")
+	r.day(5*time.Hour, "shop", "mail")
+	r.run(6 * time.Hour) // every outcome is final
+	r.fired("pipelines-final-success", "page 2h30m 3h15m", "ticket 2h30m 3h30m")
 	r.left("pipelines-final-success", r.bad, r.good+r.bad)
 	r.left("pipelines-first-attempt", r.bad, r.good+r.bad)
-	r.fired("pipelines-first-attempt", "ticket 4h 6h")
+	r.fired("pipelines-first-attempt", "ticket 2h 4h")
 }
 
 // TestOneBrokenRepository is as much failure of one repository: a ticket, and nobody wakes up.
 func TestOneBrokenRepository(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
-	r.day(8*time.Hour, "shop")
-	r.run(9 * time.Hour)
-	r.fired("pipelines-final-success", "ticket 4h30m 5h30m")
+	r.day(5*time.Hour, "shop")
+	r.run(6 * time.Hour)
+	r.fired("pipelines-final-success", "ticket 2h30m 3h30m")
 	r.left("pipelines-final-success", r.bad, r.good+r.bad)
 }

@@ -342,3 +342,12 @@ func (a alert) String() string {
 	}
 	return fmt.Sprintf("%s %v..%v", a.severity, a.at, a.end)
 }
+
+// grouped wants the budget left of one group of an SLO.
+func (p *play) grouped(name, label, value string, want, within float64) {
+	p.t.Helper()
+	got, err := p.engine.Query(context.Background(), fmt.Sprintf(`%s{slo=%q,%s=%q}`, slo.SeriesBudgetRemaining, name, label, value), p.now)
+	if err != nil || len(got) != 1 || math.Abs(got[0].V-want) > within {
+		p.t.Errorf("budget of %s for %s: want %v, have %v %v", name, value, want, got, err)
+	}
+}
