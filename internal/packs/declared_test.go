@@ -1,9 +1,11 @@
 package packs_test
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,10 +73,7 @@ func declared(t *testing.T) map[string][]string {
 			out[name] = strings.Fields(labels)
 		}
 	}
-	for _, f := range counters.Families(
-		pipelines.New(pipelines.Options{}), secrets.New(secrets.Options{}), incidents.New(incidents.Options{}),
-		onboarding.New(onboarding.Options{}), policy.New(policy.Options{}), coverage.New(coverage.Options{}, &coverage.Inventory{}),
-	) {
+	for _, f := range counters.Families(domains()...) {
 		var labels []string
 		for _, a := range f.Attributes {
 			labels = append(labels, strings.ReplaceAll(a, ".", "_"))
@@ -98,6 +97,29 @@ func declared(t *testing.T) map[string][]string {
 		}
 	}
 	return out
+}
+
+// histograms returns how the bounds of our histograms are matched, by the name of their buckets.
+func histograms() map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for _, f := range counters.Families(domains()...) {
+		if f.Kind == metric.Histogram {
+			bounds := map[string]bool{}
+			for _, b := range f.Bounds {
+				bounds[fmt.Sprintf("%[1]v|%[1]v[.]0", strconv.FormatFloat(b, 'f', -1, 64))] = true
+			}
+			out[f.PrometheusName()+"_bucket"] = bounds
+		}
+	}
+	return out
+}
+
+// domains are those that declare what they count.
+func domains() []counters.Domain {
+	return []counters.Domain{
+		pipelines.New(pipelines.Options{}), secrets.New(secrets.Options{}), incidents.New(incidents.Options{}),
+		onboarding.New(onboarding.Options{}), policy.New(policy.Options{}), coverage.New(coverage.Options{}, &coverage.Inventory{}),
+	}
 }
 
 // TestDeclared wants every metric and label that a pack reads to be one that an exporter declares.
@@ -130,6 +152,9 @@ func TestDeclared(t *testing.T) {
 					for _, m := range s.Matchers {
 						if ok && !slices.Contains(labels, m.Name) {
 							t.Errorf("pack %s reads the label %s of %s, which has %v", p.Name, m.Name, s.Name, labels)
+						}
+						if bounds := histograms()[s.Name]; m.Name == "le" && bounds != nil && !bounds[m.Value] {
+							t.Errorf("pack %s reads the bound %s of %s, which has none such", p.Name, m.Value, s.Name)
 						}
 					}
 				}

@@ -162,7 +162,7 @@ func TestSelfService(t *testing.T) {
 		return c.samples()
 	}
 	p.run(42 * time.Hour)
-	p.fired("self-service-rate", "ticket 12h 38h")
+	p.fired("self-service-rate", "ticket 10h30m 20h")
 	p.fired("self-service-emergencies")
 	p.left("self-service-rate", manual, counted)
 	p.left("self-service-emergencies", emergency, all)
