@@ -7,7 +7,8 @@ import "fmt"
 // the commit; lower it when a dependency goes. The test prints the present numbers with -v.
 var budget = map[string]int{
 	// 650 without serve: its receivers and its query API are those of Prometheus, with all that they link.
-	"cmd/plimsoll": 790,
+	// Packs of SLOs are one package of ours.
+	"cmd/plimsoll": 795,
 	// Each domain of telemetry is one to three small packages of ours.
 	"cmd/plimsoll-collector": 1030,
 	"cmd/plimsoll-gateway":   1700,
