@@ -73,11 +73,12 @@ check-arch: ## Imports, sizes and budgets are as internal/arch says
 	$(GO) test ./internal/arch
 
 .PHONY: check-rules
-check-rules: build bin/promtool bin/vmalert ## promtool and vmalert accept what build writes for every example
+check-rules: build bin/promtool bin/vmalert ## promtool and vmalert accept what build writes for every example and pack
 	$(GO) vet -tags real,grafana ./internal/realtest
 	$(GO) test -tags real -count=1 -run '^TestFiles$$' ./internal/realtest
-	for example in quickstart web-service platform-team plimsoll-self; do \
-		rm -rf bin/built; bin/plimsoll build --tests -o bin/built "examples/$$example"; \
+	rm -rf bin/packs; bin/plimsoll packs add --all -o bin/packs > /dev/null
+	for specs in examples/quickstart examples/web-service examples/platform-team examples/plimsoll-self bin/packs; do \
+		rm -rf bin/built; bin/plimsoll build --tests -o bin/built "$$specs"; \
 		bin/promtool test rules bin/built/rules/tests/*.yaml > bin/built/log || { cat bin/built/log; exit 1; }; \
 	done
 

@@ -80,7 +80,8 @@ Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 --exit-code found changes.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
-		a.initCommand(), a.checkCommand(), a.buildCommand(), a.planCommand(), a.applyCommand(), a.pushCommand(), a.alertmanagerCommand(),
+		a.initCommand(), a.packsCommand(), a.checkCommand(), a.buildCommand(), a.planCommand(), a.applyCommand(), a.pushCommand(),
+		a.alertmanagerCommand(),
 		a.explainCommand(), a.reportCommand(), a.fmtCommand(), a.serveCommand(), a.schemaCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root

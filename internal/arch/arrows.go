@@ -26,6 +26,7 @@ var arrows = []arrow{
 	{"internal/history", nil},
 	{"internal/promapi", []string{"internal/remote"}},
 	{"internal/telemetry", nil},
+	{"internal/packs", nil}, // files to copy
 	{"exporters/event", nil},
 
 	// Reading: text with places, and expressions.

@@ -99,6 +99,9 @@ type Options struct {
 	// Force takes over files that are not proved ours: planned paths are overwritten, and files of the
 	// manifest that are stale are removed even if edited. Symlinks and directories stay conflicts.
 	Force bool
+	// Editable says that the files are for people to change from now on. They carry no [Header], so only the manifest
+	// proves a file ours, and no more after the first edit.
+	Editable bool
 }
 
 // NewPlan compares dir with files, the full set of generated files that dir should hold, and changes
@@ -106,10 +109,10 @@ type Options struct {
 // dir itself may be a symlink, nothing below it is followed through one.
 //
 // It fails if a path leaves dir, is reserved, or collides with another one (equal but for case, or a file
-// where another needs a directory); if a .yaml or .yml file lacks [Header]; or if dir cannot be read.
+// where another needs a directory); if a .yaml or .yml file lacks [Header] and is not editable; or if dir cannot be read.
 // What stands in the way of single files is reported in Plan.Conflicts instead.
 func NewPlan(dir string, files map[string][]byte, opts Options) (*Plan, error) {
-	if err := checkFiles(files); err != nil {
+	if err := checkFiles(files, opts); err != nil {
 		return nil, fmt.Errorf("plan %q: %w", dir, err)
 	}
 	p := &Plan{Dir: dir}
@@ -219,7 +222,7 @@ func (p *Plan) stale(t tree, name string, opts Options) error {
 }
 
 // checkFiles says what is wrong with a set of generated files, whatever the directory holds.
-func checkFiles(files map[string][]byte) error {
+func checkFiles(files map[string][]byte, opts Options) error {
 	folded := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := checkPath(name); err != nil {
@@ -230,7 +233,7 @@ func checkFiles(files map[string][]byte) error {
 		}
 		folded[strings.ToLower(name)] = name
 		ext := path.Ext(name)
-		if (ext == ".yaml" || ext == ".yml") && !hasHeader(files[name]) {
+		if (ext == ".yaml" || ext == ".yml") && !opts.Editable && !hasHeader(files[name]) {
 			return fmt.Errorf("generated file %q: want first line %q", name, Header)
 		}
 	}

@@ -359,3 +359,33 @@ func TestJSONOfNothing(t *testing.T) {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
+
+// TestEditable has files that need no header, are brought up to date as long as nobody changed them, and are then his.
+func TestEditable(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Editable: true}
+	next := func(text string) *Plan {
+		t.Helper()
+		p, err := NewPlan(dir, map[string][]byte{"a.yaml": []byte(text)}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for _, text := range []string{"a: 1\n", "a: 2\n"} {
+		if err := next(text).Apply(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("a: mine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := next("a: 3\n")
+	want := []Conflict{{"a.yaml", "was edited since plimsoll wrote it", "--force overwrites it"}}
+	if d := cmp.Diff(want, p.Conflicts); d != "" {
+		t.Errorf("conflicts (-want +got):\n%s", d)
+	}
+	if err := p.Apply(); err == nil {
+		t.Error("a file that was edited is overwritten")
+	}
+}

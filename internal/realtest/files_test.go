@@ -14,7 +14,8 @@ import (
 
 // specs are the folders of specs that the repository ships.
 var specs = []string{
-	"../../examples/quickstart", "../../examples/web-service", "../../examples/platform-team", "../../examples/plimsoll-self", "../demo/specs", "testdata/kinds", "testdata/braces", "testdata/live",
+	"../../examples/quickstart", "../../examples/web-service", "../../examples/platform-team", "../../examples/plimsoll-self", "../demo/specs", "../packs",
+	"testdata/kinds", "testdata/braces", "testdata/live",
 }
 
 // TestFiles builds every spec of the repository for every kind of server, and lets the real programs judge the

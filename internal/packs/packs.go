@@ -1,0 +1,56 @@
+// Package packs holds ready-made SLOs for a platform: specs, alert profiles and runbooks, as files to copy and change.
+package packs
+
+import (
+	"embed"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+//go:embed */*.yaml */*.md
+var content embed.FS
+
+// Pack is a directory of specs that compiles by itself, and beside any other packs: whatever it declares begins with
+// its name.
+type Pack struct {
+	// Name is that of its directory.
+	Name string
+	// Title says in a few words what it promises.
+	Title string
+	// Covers are the golden signals (M1 to M12) and failure modes (F1 to F7) that it is about.
+	Covers []string
+	// Needs says which telemetry it reads and what has to be switched on for it.
+	Needs string
+}
+
+// Find returns the pack of a name.
+func Find(name string) (Pack, bool) {
+	all := All()
+	i := slices.IndexFunc(all, func(p Pack) bool { return p.Name == name })
+	if i < 0 {
+		return Pack{}, false
+	}
+	return all[i], true
+}
+
+// Files returns the files of the pack by their names in its directory. The caller owns them.
+func (p Pack) Files() (map[string][]byte, error) {
+	entries, err := content.ReadDir(p.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]byte{}
+	for _, e := range entries {
+		b, err := fs.ReadFile(content, path.Join(p.Name, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		out[e.Name()] = b
+	}
+	return out, nil
+}
+
+// IsSpec tells whether a file of a pack is one of specs.
+func IsSpec(name string) bool { return strings.HasSuffix(name, ".yaml") }
