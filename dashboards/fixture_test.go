@@ -175,6 +175,7 @@ type (
 	}
 	jsonTarget struct {
 		Expr, LegendFormat, RefID, Format string
+		Query                             string // TraceQL
 		Instant, Range                    bool
 	}
 	jsonLink struct{ URL, Title string }
