@@ -16,15 +16,15 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/internal/output"
 	"github.com/plimsoll-slo/plimsoll/internal/promapi"
+	"github.com/plimsoll-slo/plimsoll/internal/remote"
 	"github.com/plimsoll-slo/plimsoll/internal/report"
-	"github.com/plimsoll-slo/plimsoll/internal/ruler"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // reportFlags are the flags of report.
 type reportFlags struct {
 	url, tenant, tokenFile, basicAuthFile string
-	tls                                   ruler.Files
+	tls                                   remote.Files
 	name, period, zone, format, file      string
 	current                               bool
 	now                                   func() time.Time
@@ -210,7 +210,7 @@ func (f reportFlags) client(set *slo.Set, name string) (*promapi.Client, error) 
 			return nil, world(errors.New("read basic auth file: want user:password, have no colon"))
 		}
 	}
-	if o.HTTP, err = ruler.HTTP(f.tls); err != nil {
+	if o.HTTP, err = remote.HTTP(f.tls); err != nil {
 		return nil, world(err)
 	}
 	o.HTTP.Timeout = queryWithin
