@@ -44,8 +44,8 @@ func (v *view) annotations(filter string, severities ...string) []annotation {
 	}
 	if v.uses(telemetry.Incidents) {
 		out = append(out, annotation{
-			name: "Incidents", expr: agg("sum", "severity", sel(telemetry.IncidentOpen)) + " > 0",
-			title: "Incident", text: "{{severity}}", color: bad,
+			name: "Incidents", expr: agg("sum", "incident_severity", sel(telemetry.IncidentOpen)) + " > 0",
+			title: "Incident", text: "{{incident_severity}}", color: bad,
 		})
 	}
 	if v.uses(telemetry.Pipelines) && len(severities) > 1 {

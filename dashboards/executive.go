@@ -26,7 +26,7 @@ func executive(v *view) page {
 		{id: 4, title: "Teams, and month on month", panels: []panel{keptBy(slo.LabelTeam), v.monthOnMonth()}},
 	}
 	v.section(&d, telemetry.Cost, row{id: 5, title: "Cost", panels: v.costSummary()})
-	v.section(&d, telemetry.Onboarding, row{id: 6, title: "Onboarding", panels: onboarded()})
+	v.section(&d, telemetry.Onboarding, row{id: 6, title: "Onboarding", panels: v.onboarded()})
 	leftOut(&d)
 	return d
 }

@@ -402,11 +402,12 @@ func tableTransformations(p panel) []dashboard.DataTransformerConfig {
 func columnOverrides(p panel) []dashboard.DashboardFieldConfigSourceOverrides {
 	var out []dashboard.DashboardFieldConfigSourceOverrides
 	for _, c := range p.columns {
-		if props := columnProperties(c); len(props) > 0 {
-			out = append(out, dashboard.DashboardFieldConfigSourceOverrides{
-				Matcher: dashboard.MatcherConfig{Id: "byName", Options: c.title}, Properties: props,
-			})
+		if c.hidden {
+			continue
 		}
+		out = append(out, dashboard.DashboardFieldConfigSourceOverrides{
+			Matcher: dashboard.MatcherConfig{Id: "byName", Options: c.title}, Properties: columnProperties(c),
+		})
 	}
 	return out
 }

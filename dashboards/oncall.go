@@ -20,7 +20,7 @@ func onCall(v *view) page {
 		tiers.panels = append(tiers.panels, v.nearness(n))
 	}
 	d.rows = []row{{id: 1, title: "What is wrong", panels: append(v.firing(), v.urgent(), v.alertTable(chosen))}, tiers}
-	v.section(&d, telemetry.Incidents, row{id: 3, title: "Incidents", panels: openIncidents()})
+	v.section(&d, telemetry.Incidents, row{id: 3, title: "Incidents", panels: v.openIncidents()})
 	v.section(&d, telemetry.Pipelines, row{id: 4, title: "Pipelines and deployments", panels: v.blocked()})
 	v.section(&d, telemetry.PlatformAPI, row{id: 5, title: "Platform API", panels: apiSymptoms()})
 	d.rows = append(d.rows, row{id: 6, title: "Ingestion", panels: []panel{recordingLag()}})

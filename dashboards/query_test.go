@@ -161,12 +161,12 @@ func worlds(set *slo.Set) map[string][]string {
 		services = append(services, s.Service)
 	}
 	return map[string][]string{
-		"service_name": slices.Compact(slices.Sorted(slices.Values(services))), "channel": {"platform", "manual"}, "recurrence": {"new", "recurred"},
-		"severity": {"sev1", "sev2"}, "stage": {"request"}, "secret_kind": {"root"}, "verb": {"POST"}, "platform_outcome": {"good", "bad"}, "platform_environment_tier": {"production"},
+		"service_name": slices.Compact(slices.Sorted(slices.Values(services))), "platform_channel": {"platform", "manual"}, "incident_recurrence": {"new", "recurred"},
+		"incident_severity": {"sev1", "sev2"}, "verb": {"POST"}, "platform_outcome": {"good", "bad"}, "platform_environment_tier": {"production"},
 		"cicd_pipeline_run_state": {"pending", "executing"}, "http_response_status_code": {"200", "503"},
 		"cost_metric": {"billed"}, "cost_period": {"mtd", "last_day", "trailing_30d", "month"}, "cost_currency": {"EUR", "USD"},
-		"policy_outcome": {"allow", "deny", "error"}, "outcome": {"good", "bad", "denied"}, "dry_run": {""}, "code": {"200", "500"}, "reason": {"OOMKilled"}, "resource": {"cpu", "memory"},
-		"phase": {"Pending", "Running"}, "le": {"1", "256", "900", "3600", "14400", "604800", "+Inf"}, "otel_metric_overflow": {""}, "signal": {"logs", "traces"},
+		"policy_decision": {"allow", "deny", "error"}, "secret_access_outcome": {"ok", "denied"}, "dry_run": {""}, "code": {"200", "500"}, "reason": {"OOMKilled"}, "resource": {"cpu", "memory"},
+		"phase": {"Pending", "Running"}, "le": {"1", "256", "900", "3600", "14400", "604800", "+Inf"}, "otel_metric_overflow": {""}, "platform_telemetry_signal": {"logs", "traces"},
 	}
 }
 

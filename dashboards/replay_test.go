@@ -399,7 +399,7 @@ func TestExamplesHaveData(t *testing.T) {
 
 // mayMiss tells whether not every series of a metric has the label.
 func mayMiss(label string) bool {
-	return slices.Contains([]string{"tagged", "platform_team", "signal"}, label)
+	return slices.Contains([]string{"tagged", "platform_team", "platform_telemetry_signal"}, label)
 }
 
 // burning returns an SLO that burns, one of which most is recorded if there is one.
