@@ -243,9 +243,7 @@ func TestServeEnd(t *testing.T) {
 	dir := t.TempDir()
 	f := serveFlags{listen: "127.0.0.1:0", connections: 50, headerWithin: time.Second}
 	f.server.Specs = []string{"../../examples/quickstart"}
-	if f.server.Data == "" {
-		f.server.Data, f.server.Now = t.TempDir(), time.Now
-	}
+	f.server.Data, f.server.Now = dir, time.Now
 	f.server.Registry = prometheus.NewRegistry()
 	s, err := server.Open(t.Context(), f.server)
 	if err != nil {
