@@ -188,7 +188,10 @@ type (
 		Definition                               string
 		Multi, IncludeAll                        bool
 	}
-	jsonAnnotation struct{ Name, Expr, TitleFormat, TextFormat string }
+	jsonAnnotation struct {
+		Name, Expr, TitleFormat, TextFormat string
+		Enable                              bool
+	}
 )
 
 // parse returns the dashboards among files by their kind: debug, executive, oncall, slo, and svc-NAME of services.
