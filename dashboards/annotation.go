@@ -14,6 +14,7 @@ func (v *view) annotations(filter string, severities ...string) []annotation {
 	var out []annotation
 	for _, s := range severities {
 		a := annotation{
+			off:   s == slo.Ticket && filter != onlyIt, // of many SLOs one nearly always has a ticket
 			name:  strings.ToUpper(s[:1]) + s[1:] + " alerts",
 			expr:  agg("max", "alertname, "+slo.LabelSeverity+", "+bySLO, alerts(severity(s), filter)),
 			title: "{{alertname}}: {{" + slo.LabelSLO + "}}",
@@ -22,6 +23,10 @@ func (v *view) annotations(filter string, severities ...string) []annotation {
 		}
 		if s == slo.Page {
 			a.color = bad
+		}
+		if filter == chosen { // one mark for all, else they cover the picture
+			a.expr = agg("max", slo.LabelSeverity, alerts(severity(s), filter))
+			a.title, a.text = "SLO alert: {{"+slo.LabelSeverity+"}}", "Of at least one of the chosen SLOs; the tables say which."
 		}
 		out = append(out, a)
 	}
@@ -34,7 +39,7 @@ func (v *view) annotations(filter string, severities ...string) []annotation {
 	for _, action := range []string{"slow", "freeze"} {
 		if parts := v.held(action); len(parts) > 0 {
 			out = append(out, annotation{
-				name: "Releases: " + action, expr: or(parts, func(below slo.Decimal, match string) string {
+				off: filter != onlyIt, name: "Releases: " + action, expr: or(parts, func(below slo.Decimal, match string) string {
 					return agg("min", bySLO, sel(slo.SeriesBudgetRemaining, filter, match)) + " < " + number(below.Float())
 				}),
 				title: "Budget policy, " + action + ": {{" + slo.LabelSLO + "}}",
@@ -44,8 +49,8 @@ func (v *view) annotations(filter string, severities ...string) []annotation {
 	}
 	if v.uses(telemetry.Incidents) {
 		out = append(out, annotation{
-			name: "Incidents", expr: agg("sum", "severity", sel(telemetry.IncidentOpen)) + " > 0",
-			title: "Incident", text: "{{severity}}", color: bad,
+			name: "Incidents", expr: agg("sum", "incident_severity", sel(telemetry.IncidentOpen)) + " > 0",
+			title: "Incident", text: "{{incident_severity}}", color: bad,
 		})
 	}
 	if v.uses(telemetry.Pipelines) && len(severities) > 1 {

@@ -39,32 +39,34 @@ func (v *view) now() []panel {
 	total := func(name string) string {
 		return fmt.Sprintf("sum(sum_over_time(%s[$__range]))", sel(name, onlyIt))
 	}
-	return []panel{
+	out := []panel{
 		one("Objective", "The part of events (or of time) that must be good.", "Not recorded",
 			"max("+sel(slo.SeriesObjective, onlyIt)+")", ratio, 3, uncolored()),
 		one("Budget left", "Part of the error budget left, of the worst group. Below 0 the promise is broken.", "Not recorded",
 			"min("+sel(slo.SeriesBudgetRemaining, onlyIt)+")", ratio, 1, budgetColors()),
 		one("Burn rate", "Over the first window of the alert profile. 1 spends the budget in exactly one window of the SLO.",
 			"Not recorded", v.burnFast(onlyIt), multiple, 1, v.burnColors()),
-		one("Budget spent in", "If it goes on burning at this rate.", "Not burning", v.exhaustion(onlyIt), seconds, 0,
+		one("Spent in", "If it goes on burning at this rate.", "Not burning", v.exhaustion(onlyIt), seconds, 0,
 			[]threshold{{nil, bad}, {new(6 * 3600.0), warning}, {new(3 * 86400.0), good}}),
 		one("Events", "Events in the time range of this page, all groups together.", "No events", total(slo.SeriesEventsIncrement), count, 0, uncolored()),
 		one("Bad events", "Bad events in the time range of this page, all groups together.", "No events",
 			total(slo.SeriesBadIncrement), count, 0, above(1, warning)),
 	}
+	out[3].mappings = exhausted()
+	return out
 }
 
 // budget is the budget left of each group.
 func (v *view) budget() panel {
 	p := panel{
 		kind: seriesKind, title: "Budget left", w: 16, h: 8, unit: ratio, max: new(1.0),
-		description: "Part of the error budget left; of an SLO with groups, one line per group, the ten with the least. Below 0 the promise is broken.",
+		description: "Part of the error budget left; of an SLO with groups, one line per group, the ten with the least. Below 0 the promise is broken." + tooLow,
 		noValue:     "No budget was recorded in this time", thresholds: budgetColors(), lines: true,
-		queries: []query{{expr: top("bottomk", most, sel(slo.SeriesBudgetRemaining, onlyIt)), legend: v.legend()}},
+		queries: []query{{expr: drawn(top("bottomk", most, sel(slo.SeriesBudgetRemaining, onlyIt))), legend: v.legend()}},
 	}
 	if v.adjusted() {
 		p.description += " Of an SLO with adjustments also what would be left without them."
-		p.queries = append(p.queries, query{expr: top("bottomk", most, sel(slo.SeriesBudgetRemainingRaw, onlyIt)), legend: "unadjusted " + v.legend()})
+		p.queries = append(p.queries, query{expr: drawn(top("bottomk", most, sel(slo.SeriesBudgetRemainingRaw, onlyIt))), legend: "unadjusted " + v.legend()})
 	}
 	return p
 }
@@ -75,6 +77,7 @@ func (v *view) alertHistory() panel {
 		kind: barsKind, title: "Firing alerts", w: 8, h: 8, unit: count, min: new(0.0),
 		description: "Number of firing alerts by severity; more than one for SLOs with groups.",
 		noValue:     "No alert fired in this time", thresholds: uncolored(),
+		fixed: []fixed{{slo.Page + "$", bad}, {slo.Ticket + "$", notice}, {"^" + slo.AlertNoData, good}},
 		queries: []query{{
 			expr:   agg("count", "alertname, "+slo.LabelSeverity, alerts(onlyIt)),
 			legend: "{{alertname}} {{" + slo.LabelSeverity + "}}",

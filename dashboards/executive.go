@@ -18,15 +18,14 @@ func executive(v *view) page {
 	d.annotations = v.annotations(chosen, slo.Page)
 	d.rows = []row{
 		{id: 1, title: "Overview", panels: append([]panel{header("How to read this",
-			"An SLO is a promise, and its error budget is what may fail within its window without breaking it. "+
-				"**Budget left** is 100 % when nothing failed and 0 % when the promise is just kept; below that it is broken. "+
-				"**Burn rate** 1 spends the budget in exactly one window.")}, v.counts()...)},
+			"An SLO is a promise. **Budget left** is 100 % when nothing failed, 0 % when it is just kept, and less when it is broken. "+
+				"**Burn rate** 1 spends the budget in one window.")}, v.counts()...)},
 		{id: 2, title: "SLOs", panels: []panel{v.health()}},
 		{id: 3, title: "Error budgets", panels: []panel{v.budgetOverTime(), v.leastBudget(), v.burnByProduct(), v.depletion()}},
 		{id: 4, title: "Teams, and month on month", panels: []panel{keptBy(slo.LabelTeam), v.monthOnMonth()}},
 	}
 	v.section(&d, telemetry.Cost, row{id: 5, title: "Cost", panels: v.costSummary()})
-	v.section(&d, telemetry.Onboarding, row{id: 6, title: "Onboarding", panels: onboarded()})
+	v.section(&d, telemetry.Onboarding, row{id: 6, title: "Onboarding", panels: v.onboarded()})
 	leftOut(&d)
 	return d
 }
@@ -48,11 +47,11 @@ func (v *view) counts() []panel {
 			fmt.Sprintf("(%s) / count(%s)", counted(" >= 0"), left), ratio,
 			[]threshold{{nil, bad}, {new(0.9), notice}, {new(1.0), good}}),
 		one("SLOs", "SLOs that record a budget.", "count("+left+")", count, uncolored()),
-		one("Budget exhausted", "SLOs that have failed more than they may within their window.", counted(" < 0"), count, above(1, bad)),
+		one("Exhausted", "SLOs that have failed more than they may within their window.", counted(" < 0"), count, above(1, bad)),
 		one("Budget at risk", "SLOs with less than a quarter of their budget left.", counted(" >= 0 < 0.25"), count, above(1, warning)),
 		one("Alerting now", "SLOs with a firing alert of any severity.",
 			fmt.Sprintf("count(%s) or count(%s) * 0", agg("max", slo.LabelSLO, alerts(chosen)), left), count, above(1, bad)),
-		one("Without telemetry", "SLOs of which nothing is known at present: neither good nor bad.",
+		one("No telemetry", "SLOs of which nothing is known at present: neither good nor bad.",
 			fmt.Sprintf("count(%s) or count(%s) * 0", agg("max", slo.LabelSLO,
 				sel("ALERTS", `alertstate="firing"`, `alertname="`+slo.AlertNoData+`"`, chosen)), left), count, above(1, notice)),
 	}
@@ -80,7 +79,7 @@ func (v *view) health() panel {
 			{of: "B", title: "Budget left", unit: ratio, decimals: 1, thresholds: budgetColors(), mappings: spent(), gauge: true},
 			{of: "C", title: "Burn rate now", unit: multiple, decimals: 1, thresholds: v.burnColors()},
 			{of: "D", title: "Burn rate lately", unit: multiple, decimals: 1, thresholds: v.burnColors()},
-			{of: "E", title: "Spent in, at this rate", unit: seconds},
+			{of: "E", title: "Spent in", unit: seconds, mappings: exhausted()},
 		},
 		sortBy: "Budget left",
 	}
@@ -103,10 +102,10 @@ func (v *view) budgetOverTime() panel {
 	return panel{
 		kind: seriesKind, title: "Budget left, worst SLO of each " + name, w: 16, h: 9, unit: ratio, max: new(1.0),
 		description: "The ten with the least. Below 0 a promise is broken. A rolling window gives budget back as old errors leave it; " +
-			"a calendar window starts anew.",
+			"a calendar window starts anew." + tooLow,
 		noValue: "No SLO recorded a budget in this time", thresholds: budgetColors(), lines: true,
 		queries: []query{{
-			expr:   top("bottomk", most, agg("min", label, sel(slo.SeriesBudgetRemaining, chosen))),
+			expr:   drawn(top("bottomk", most, agg("min", label, sel(slo.SeriesBudgetRemaining, chosen)))),
 			legend: "{{" + label + "}}",
 		}},
 	}
@@ -129,7 +128,7 @@ func (v *view) depletion() panel {
 		query{expr: "bottomk(8, (" + v.exhaustion(chosen) + ") < 60 * 86400)", legend: "{{" + slo.LabelSLO + "}}"}).sized(12, 8).
 		colored([]threshold{{nil, bad}, {new(6 * 3600.0), warning}, {new(3 * 86400.0), notice}, {new(30 * 86400.0), good}})
 	p.links = []link{v.seriesToDetail()}
-	p.mappings = []mapping{{from: new(0.0), to: new(0.0), text: "Exhausted", color: bad}}
+	p.mappings = exhausted()
 	return p
 }
 

@@ -175,6 +175,7 @@ type (
 	}
 	jsonTarget struct {
 		Expr, LegendFormat, RefID, Format string
+		Query                             string // TraceQL
 		Instant, Range                    bool
 	}
 	jsonLink struct{ URL, Title string }
@@ -187,7 +188,10 @@ type (
 		Definition                               string
 		Multi, IncludeAll                        bool
 	}
-	jsonAnnotation struct{ Name, Expr, TitleFormat, TextFormat string }
+	jsonAnnotation struct {
+		Name, Expr, TitleFormat, TextFormat string
+		Enable                              bool
+	}
 )
 
 // parse returns the dashboards among files by their kind: debug, executive, oncall, slo, and svc-NAME of services.

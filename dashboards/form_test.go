@@ -57,8 +57,14 @@ func TestFormsHoldTheSameJSON(t *testing.T) {
 	operator := byName(t, Options{Form: Operator})
 	maps := byName(t, Options{Form: ConfigMaps})
 	resources := byName(t, Options{Form: Resources})
-	for _, uid := range []string{"plimsoll-executive", "plimsoll-oncall", "plimsoll-slo"} {
-		want := string(files["dashboards/"+uid+".json"])
+	uids := map[string]bool{}
+	for name, content := range files {
+		uid, ok := strings.CutSuffix(strings.TrimPrefix(name, "dashboards/"), ".json")
+		if !ok {
+			continue
+		}
+		uids[uid] = true
+		want := string(content)
 		if got := valueAt(t, operator["operator/"+uid+".yaml"], "spec", "json").Text(); got != want {
 			t.Errorf("%s differs for the operator:\n%s", uid, cmp.Diff(want, got))
 		}
@@ -82,8 +88,15 @@ func TestFormsHoldTheSameJSON(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", uid, d)
 		}
 	}
-	if len(operator) != 4 || len(maps) != 3 || len(resources) != 4 {
-		t.Errorf("%d, %d and %d files", len(operator), len(maps), len(resources))
+	all := map[string]bool{
+		"plimsoll-debug": true, "plimsoll-executive": true, "plimsoll-oncall": true, "plimsoll-slo": true,
+		"plimsoll-svc-checkout": true, "plimsoll-svc-payments": true, "plimsoll-svc-search": true,
+	}
+	if d := cmp.Diff(all, uids); d != "" {
+		t.Errorf("dashboards (-want +got):\n%s", d)
+	}
+	if n := len(all); len(operator) != n+1 || len(maps) != n || len(resources) != n+1 { // two have a file for the folder
+		t.Errorf("%d, %d and %d files of %d dashboards", len(operator), len(maps), len(resources), n)
 	}
 }
 
@@ -177,8 +190,11 @@ func TestSchemasShowTheSame(t *testing.T) {
 		if err := json.Unmarshal(content, &r); err != nil {
 			t.Fatal(err)
 		}
-		kind := uid[strings.LastIndex(uid, "-")+1 : len(uid)-len(".json")]
-		d := classic[kind]
+		kind := strings.TrimSuffix(strings.TrimPrefix(uid, "resources/plimsoll-"), ".json")
+		d, ok := classic[kind]
+		if !ok {
+			t.Fatalf("%s is no dashboard of the classic schema", uid)
+		}
 		if len(r.Spec.Elements) != len(d.all()) || len(r.Spec.Variables) != len(d.Templating.List) || len(r.Spec.Annotations) != len(d.Annotations.List) {
 			t.Errorf("%s: %d panels of %d, %d variables of %d", uid, len(r.Spec.Elements), len(d.all()), len(r.Spec.Variables), len(d.Templating.List))
 		}
@@ -203,8 +219,11 @@ func TestSchemasShowTheSame(t *testing.T) {
 				if err := translate(q.Spec.Query.Spec, &spec); err != nil {
 					t.Fatal(err)
 				}
-				if spec["expr"] != p.Targets[i].Expr || q.Spec.RefId != p.Targets[i].RefID {
-					t.Errorf("%s: %q asks %.80v instead of %.80q", uid, s.Title, spec["expr"], p.Targets[i].Expr)
+				expr, _ := spec["expr"].(string)
+				traces, _ := spec["query"].(string)
+				want := p.Targets[i]
+				if expr != want.Expr || traces != want.Query || expr+traces == "" || q.Spec.RefId != want.RefID || q.Spec.Query.Group != p.Datasource.Type {
+					t.Errorf("%s: %q asks %s %.80q instead of %s %.80q", uid, s.Title, q.Spec.Query.Group, expr+traces, p.Datasource.Type, want.Expr+want.Query)
 				}
 			}
 		}

@@ -84,9 +84,9 @@ func dataSource() variable {
 	return variable{name: "datasource", label: "Data source", plugin: "prometheus", description: "Where the rules record their series."}
 }
 
-// header is a panel of Markdown across the page.
+// header is a panel of Markdown across the page, high enough for a phone.
 func header(title, markdown string) panel {
-	return panel{kind: textKind, title: title, description: "What this dashboard is for.", w: width, h: 3, markdown: markdown}
+	return panel{kind: textKind, title: title, description: "What this dashboard is for.", w: width, h: 4, markdown: markdown}
 }
 
 // toDetail links from a row of a table to the dashboard of its SLO.
@@ -128,6 +128,21 @@ func budgetColors() []threshold {
 func spent() []mapping {
 	return []mapping{{to: new(-1e-9), text: "Exhausted", color: bad}}
 }
+
+// exhausted shows a time of 0 until a budget is spent in words.
+func exhausted() []mapping {
+	return []mapping{{from: new(0.0), to: new(0.0), text: "Exhausted", color: bad}}
+}
+
+// lowest is the least budget that pictures draw: one SLO far below 0 would leave
+// no room for those between 0 and 100 %.
+const lowest = -0.25
+
+// tooLow says what pictures draw instead.
+const tooLow = " Less than -25 % is drawn as -25 %."
+
+// drawn returns budgets as pictures draw them.
+func drawn(expr string) string { return "clamp_min(" + expr + ", " + number(lowest) + ")" }
 
 // burnColors are the thresholds of a burn rate: 1 spends the budget in exactly
 // its period, 2 in half of it, and the last is the lowest rate that pages. It

@@ -131,7 +131,7 @@ func lowerVariable(v variable) dashboard.VariableModel {
 
 func lowerAnnotation(a annotation) dashboard.AnnotationQuery {
 	return dashboard.AnnotationQuery{
-		Name: a.name, Datasource: source(), Enable: true, IconColor: a.color,
+		Name: a.name, Datasource: source(), Enable: !a.off, IconColor: a.color,
 		Expr: &a.expr, TitleFormat: &a.title, TextFormat: &a.text, Step: new(annotationStep),
 	}
 }
@@ -208,7 +208,7 @@ func lowerPanel(p panel, step string) dashboard.Panel {
 		m.Type, m.Options = "timeseries", seriesOptions()
 		f.Defaults.Custom = graph(p)
 		f.Defaults.Color.Mode = dashboard.FieldColorModeIdPaletteClassic
-		f.Overrides = append(f.Overrides, dashedOverrides(p)...)
+		f.Overrides = append(f.Overrides, append(dashedOverrides(p), fixedOverrides(p)...)...)
 	default:
 		panic(fmt.Sprintf("dashboards: kind %d of panel %q is not lowered", p.kind, p.title))
 	}
@@ -402,11 +402,12 @@ func tableTransformations(p panel) []dashboard.DataTransformerConfig {
 func columnOverrides(p panel) []dashboard.DashboardFieldConfigSourceOverrides {
 	var out []dashboard.DashboardFieldConfigSourceOverrides
 	for _, c := range p.columns {
-		if props := columnProperties(c); len(props) > 0 {
-			out = append(out, dashboard.DashboardFieldConfigSourceOverrides{
-				Matcher: dashboard.MatcherConfig{Id: "byName", Options: c.title}, Properties: props,
-			})
+		if c.hidden {
+			continue
 		}
+		out = append(out, dashboard.DashboardFieldConfigSourceOverrides{
+			Matcher: dashboard.MatcherConfig{Id: "byName", Options: c.title}, Properties: columnProperties(c),
+		})
 	}
 	return out
 }
@@ -454,6 +455,18 @@ func columnProperties(c column) []dashboard.DynamicConfigValue {
 			links = append(links, map[string]any{"title": l.title, "url": l.url, "targetBlank": false})
 		}
 		add("links", links)
+	}
+	return out
+}
+
+// fixedOverrides gives lines their colours.
+func fixedOverrides(p panel) []dashboard.DashboardFieldConfigSourceOverrides {
+	var out []dashboard.DashboardFieldConfigSourceOverrides
+	for _, f := range p.fixed {
+		out = append(out, dashboard.DashboardFieldConfigSourceOverrides{
+			Matcher:    dashboard.MatcherConfig{Id: "byRegexp", Options: "/" + f.legend + "/"},
+			Properties: []dashboard.DynamicConfigValue{{Id: "color", Value: map[string]any{"mode": "fixed", "fixedColor": f.color}}},
+		})
 	}
 	return out
 }

@@ -138,7 +138,7 @@ func prometheusV2(spec map[string]any) v2.DataQueryKind {
 
 func annotationV2(a annotation) v2.AnnotationQueryKind {
 	return v2.AnnotationQueryKind{Kind: "AnnotationQuery", Spec: v2.AnnotationQuerySpec{
-		Name: a.name, Enable: true, IconColor: a.color,
+		Name: a.name, Enable: !a.off, IconColor: a.color,
 		Query:         prometheusV2(map[string]any{"expr": a.expr, "titleFormat": a.title, "textFormat": a.text, "step": annotationStep}),
 		LegacyOptions: map[string]any{"expr": a.expr, "titleFormat": a.title, "textFormat": a.text, "step": annotationStep},
 	}}

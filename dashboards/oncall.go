@@ -20,7 +20,7 @@ func onCall(v *view) page {
 		tiers.panels = append(tiers.panels, v.nearness(n))
 	}
 	d.rows = []row{{id: 1, title: "What is wrong", panels: append(v.firing(), v.urgent(), v.alertTable(chosen))}, tiers}
-	v.section(&d, telemetry.Incidents, row{id: 3, title: "Incidents", panels: openIncidents()})
+	v.section(&d, telemetry.Incidents, row{id: 3, title: "Incidents", panels: v.openIncidents()})
 	v.section(&d, telemetry.Pipelines, row{id: 4, title: "Pipelines and deployments", panels: v.blocked()})
 	v.section(&d, telemetry.PlatformAPI, row{id: 5, title: "Platform API", panels: apiSymptoms()})
 	d.rows = append(d.rows, row{id: 6, title: "Ingestion", panels: []panel{recordingLag()}})
@@ -46,7 +46,7 @@ func (v *view) firing() []panel {
 	return []panel{
 		one("Paging", "SLOs with a firing page.", slos(alerts(severity(slo.Page), chosen)), bad),
 		one("Ticketing", "SLOs with a firing ticket.", slos(alerts(severity(slo.Ticket), chosen)), warning),
-		one("Without telemetry", "SLOs whose telemetry is missing: their state is not known.",
+		one("No telemetry", "SLOs whose telemetry is missing: their state is not known.",
 			slos(sel("ALERTS", `alertstate="firing"`, `alertname="`+slo.AlertNoData+`"`, chosen)), warning),
 		one("Burning", "SLOs that burn faster than their budget lasts (burn rate over 1), alerting or not.",
 			fmt.Sprintf("count((%s) > 1) or vector(0)", v.burnFast(chosen)), notice),
@@ -59,7 +59,7 @@ func (v *view) urgent() panel {
 		return query{expr: fmt.Sprintf("(%s) and on (%s) topk(%d, (%s) > 1)", expr, bySLO, manyRows, v.burnFast(chosen)), instant: true}
 	}
 	return panel{
-		kind: tableKind, title: "Burning SLOs, the most urgent first", w: 14, h: 9, unit: plain,
+		kind: tableKind, title: "Burning SLOs, the most urgent first", w: width, h: 9, unit: plain,
 		description: "SLOs with a burn rate over 1, by the time until their budget is spent if it goes on as over the first " +
 			"window of their alert profile. Errors that leave a rolling window meanwhile would give more time.",
 		noValue: "No SLO burns faster than its budget lasts",
@@ -71,7 +71,7 @@ func (v *view) urgent() panel {
 			{of: slo.LabelService, title: "Service", links: []link{v.toService()}},
 			{of: slo.LabelTeam, title: "Team"},
 			{
-				of: "A", title: "Spent in", unit: seconds, mappings: []mapping{{from: new(0.0), to: new(0.0), text: "Exhausted", color: bad}},
+				of: "A", title: "Spent in", unit: seconds, mappings: exhausted(),
 				thresholds: []threshold{{nil, bad}, {new(6 * 3600.0), warning}, {new(3 * 86400.0), notice}},
 			},
 			{of: "B", title: "Budget left", unit: ratio, decimals: 1, thresholds: budgetColors()},
@@ -85,7 +85,7 @@ func (v *view) urgent() panel {
 // alertTable is one row per firing alert.
 func (v *view) alertTable(filter string) panel {
 	return panel{
-		kind: tableKind, title: "Firing alerts", w: 10, h: 9, unit: plain,
+		kind: tableKind, title: "Firing alerts", w: width, h: 8, unit: plain,
 		description: "Alerts that the rules fire at present. Silences and inhibitions of the Alertmanager are not known here.",
 		noValue:     "No alert is firing",
 		queries:     []query{{expr: fmt.Sprintf("topk(%d, %s)", manyRows, agg("max", "alertname, "+slo.LabelSeverity+", "+bySLO, alerts(filter))), instant: true}},
@@ -122,9 +122,9 @@ func (v *view) nearness(n int) panel {
 func (v *view) shrinking() panel {
 	return panel{
 		kind: seriesKind, title: "Budget left, the ten least", w: width, h: 8, unit: ratio, max: new(1.0),
-		description: "The ten SLOs that come lowest in the time range.",
+		description: "The ten SLOs that come lowest in the time range." + tooLow,
 		noValue:     "No SLO recorded a budget in this time", thresholds: budgetColors(), lines: true,
-		queries: []query{{expr: top("bottomk", most, budgetLeft(chosen)), legend: "{{" + slo.LabelSLO + "}}"}},
+		queries: []query{{expr: drawn(top("bottomk", most, budgetLeft(chosen))), legend: "{{" + slo.LabelSLO + "}}"}},
 		links:   []link{v.seriesToDetail()},
 	}
 }

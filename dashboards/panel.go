@@ -60,6 +60,7 @@ type panel struct {
 	columns            []column // of a table, from left to right; others are hidden
 	sortBy             string   // title of a column, least first
 	mostFirst          bool     // the other way round
+	fixed              []fixed  // the last that matches counts
 	links              []link
 }
 
@@ -100,6 +101,10 @@ type mapping struct {
 	color    string
 }
 
+// fixed gives the lines whose legend matches a regular expression a colour of
+// their own.
+type fixed struct{ legend, color string }
+
 // column is a column of a table: a label or the values of a query.
 type column struct {
 	of         string // name of a label, or letter of a query
@@ -131,6 +136,7 @@ type variable struct {
 // annotation marks on every panel the time in which expr has values.
 type annotation struct {
 	name, expr, title, text, color string
+	off                            bool // until the user asks for it
 }
 
 // place is the position of a panel.

@@ -13,17 +13,38 @@ import (
 // apiSymptoms is what users of the platform API feel.
 func apiSymptoms() []panel {
 	rate := func(matchers ...string) string {
-		return agg("sum", "service_name", perSecond(telemetry.Requests+"_count", matchers...))
+		return agg("sum", "service_name", perSecond(telemetry.APIRequests, matchers...))
 	}
-	all := rate()
-	errors := chart("Error rate of the platform API", "Part of the requests that end with a status of 500 or more, by service; the ten highest.",
-		"No request was made in this time", ratio, query{
-			expr:   top("topk", most, fmt.Sprintf("(%s or 0 * %s) / (%s > 0)", rate(`http_response_status_code=~"5.."`), all, all)),
-			legend: "{{service_name}}",
-		})
-	slow := chart("Latency of the platform API", "Of all requests.", "No request was made in this time", latency,
-		quantiles(telemetry.Requests, nil, 0.5, 0.95, 0.99)...)
+	all := rate(`platform_outcome=~"good|bad"`)
+	errors := chart("Error rate of the platform API", "Part of the requests that failed by the platform, by service; the ten highest. "+
+		"Watches, health checks, dry runs and the like do not count.", "No request was made in this time", ratio, query{
+		expr:   top("topk", most, fmt.Sprintf("(%s or 0 * %s) / (%s > 0)", rate(`platform_outcome="bad"`), all, all)),
+		legend: "{{service_name}}",
+	})
+	slow := chart("Latency of the platform API", "Of all requests that count.", "No request was made in this time", latency,
+		quantiles(telemetry.APILatency, nil, 0.5, 0.95, 0.99)...)
 	return []panel{errors, slow}
+}
+
+// apiCauses answers why requests fail, what is refused, and what goes around the
+// platform.
+func apiCauses() []panel {
+	why := chart("Requests that failed by why", "A minute.", "No request failed in this time", perMin, query{
+		expr: "60 * " + agg("sum", "platform_request_reason", perSecond(telemetry.APIRequests, `platform_outcome="bad"`)), legend: "{{platform_request_reason}}",
+	})
+	decided := chart("Decisions about requests", "By the engine that decided and how, without those that let a request pass; a minute, the ten most. One decision for each request, by the audit log.",
+		"Every request was let through in this time", perMin, query{
+			expr:   top("topk", most, "60 * "+agg("sum", "policy_engine, policy_decision", perSecond(telemetry.PolicyEvaluations, `policy_decision!="allow"`))),
+			legend: "{{policy_engine}} {{policy_decision}}",
+		})
+	ways := chart("Changes by their way", "Changes to the platform an hour, by whether they went through it, around it, or were an emergency.", "Nobody changed anything in this time", count, query{
+		expr: "3600 * " + agg("sum", "platform_channel", perSecond(telemetry.Actions)), legend: "{{platform_channel}}",
+	})
+	around := list("Changed by hand", "Changes around the platform in the time range of this page, by what was changed; the ten most.", "Nothing was changed by hand",
+		atMost(agg("sum", "service_name, platform_target_kind, platform_channel", inRange(telemetry.Actions, `platform_channel!="platform"`))),
+		column{title: "Changes", unit: count, thresholds: above(1, notice)}, column{of: "service_name", title: "Where"},
+		column{of: "platform_target_kind", title: "What"}, column{of: "platform_channel", title: "Way"})
+	return []panel{why, decided, ways, around}
 }
 
 // recordingLag is how old the newest recorded increment is.

@@ -161,12 +161,12 @@ func worlds(set *slo.Set) map[string][]string {
 		services = append(services, s.Service)
 	}
 	return map[string][]string{
-		"service_name": slices.Compact(slices.Sorted(slices.Values(services))), "channel": {"platform", "manual"}, "recurrence": {"new", "recurred"},
-		"severity": {"sev1", "sev2"}, "stage": {"request"}, "secret_kind": {"root"}, "verb": {"POST"}, "platform_outcome": {"good", "bad"}, "platform_environment_tier": {"production"},
+		"service_name": slices.Compact(slices.Sorted(slices.Values(services))), "platform_channel": {"platform", "manual"}, "incident_recurrence": {"new", "recurred"},
+		"incident_severity": {"sev1", "sev2"}, "verb": {"POST"}, "platform_outcome": {"good", "bad"}, "platform_environment_tier": {"production"},
 		"cicd_pipeline_run_state": {"pending", "executing"}, "http_response_status_code": {"200", "503"},
 		"cost_metric": {"billed"}, "cost_period": {"mtd", "last_day", "trailing_30d", "month"}, "cost_currency": {"EUR", "USD"},
-		"policy_outcome": {"allow", "deny", "error"}, "outcome": {"good", "bad", "denied"}, "dry_run": {""}, "code": {"200", "500"}, "reason": {"OOMKilled"}, "resource": {"cpu", "memory"},
-		"phase": {"Pending", "Running"}, "le": {"1", "256", "900", "3600", "14400", "604800", "+Inf"}, "otel_metric_overflow": {""}, "signal": {"logs", "traces"},
+		"policy_decision": {"allow", "deny", "error"}, "secret_access_outcome": {"ok", "denied"}, "dry_run": {""}, "code": {"200", "500"}, "reason": {"OOMKilled"}, "resource": {"cpu", "memory"},
+		"phase": {"Pending", "Running"}, "le": {"1", "256", "900", "3600", "14400", "604800", "+Inf"}, "otel_metric_overflow": {""}, "platform_telemetry_signal": {"logs", "traces"},
 	}
 }
 
@@ -305,6 +305,22 @@ func TestEveryAnnotationHasData(t *testing.T) {
 	}
 }
 
+// However many alerts fire, a page about many SLOs is not covered with their
+// marks: what is on by default is one mark for all, or rare.
+func TestAnnotationsLeaveRoom(t *testing.T) {
+	set := testSet()
+	e := record(t, set)
+	for _, kind := range []string{"oncall", "executive"} {
+		for _, a := range parse(t, generate(t, set, Options{}))[kind].Annotations.List {
+			got := result(t, e, jsonTarget{Expr: a.Expr}, everything())
+			off := a.Name == "Ticket alerts" || strings.HasPrefix(a.Name, "Releases: ")
+			if a.Enable == off || strings.HasSuffix(a.Name, " alerts") && len(got) != 1 {
+				t.Errorf("%s: annotation %q is on: %t, and marks %d things at a time", kind, a.Name, a.Enable, len(got))
+			}
+		}
+	}
+}
+
 // checkColumns wants the queries of a table to have one set of labels, or
 // Grafana would not join them to one row, and every column to exist.
 func checkColumns(t *testing.T, e *engine.Engine, p jsonPanel, values map[string]string) {
@@ -362,7 +378,7 @@ func TestDetailOfEverySLO(t *testing.T) {
 		values["slo"] = s.Name
 		for _, p := range d.prometheus() {
 			wantEmpty := p.Title == "Firing alerts" && states()[s.Name].alert == "" ||
-				p.Title == "Budget spent in" && slices.Contains(idle, s.Name)
+				p.Title == "Spent in" && slices.Contains(idle, s.Name)
 			if m := tier.FindStringSubmatch(p.Title); m != nil && m[1] > "1" && s.Name == "search-fresh" {
 				wantEmpty = true
 			}
@@ -411,10 +427,10 @@ func TestMeaning(t *testing.T) {
 	one := func(v string) map[string]string { return map[string]string{"": v} }
 	f("executive", "Promises kept", "A", one("0.833333"))
 	f("executive", "SLOs", "A", one("6"))
-	f("executive", "Budget exhausted", "A", one("1"))
+	f("executive", "Exhausted", "A", one("1"))
 	f("executive", "Budget at risk", "A", one("2"))
 	f("executive", "Alerting now", "A", one("3"))
-	f("executive", "Without telemetry", "A", one("1"))
+	f("executive", "No telemetry", "A", one("1"))
 	f("oncall", "Paging", "A", one("1"))
 	f("oncall", "Ticketing", "A", one("2"))
 	f("oncall", "Burning", "A", one("3"))

@@ -64,7 +64,7 @@ func (v *view) serviceBoard(s *service) (page, error) {
 	}}
 	d.annotations = of.annotations(filter, slo.Page, slo.Ticket)
 	d.rows = []row{
-		{id: 1, title: "Promises", panels: []panel{v.about(s), of.promises(filter), of.alertTable(filter).sized(10, 8)}},
+		{id: 1, title: "Promises", panels: []panel{v.about(s), of.promises(filter), of.alertTable(filter)}},
 		{id: 2, title: "Error budgets", panels: []panel{of.budgets(filter), of.burning(filter)}},
 		{id: 3, title: "Events", panels: []panel{badPart(filter), eventsOf(filter)}},
 	}
@@ -115,7 +115,7 @@ func (v *view) about(s *service) panel {
 // promises is one row per SLO of a service.
 func (v *view) promises(filter string) panel {
 	p := panel{
-		kind: tableKind, title: "State of the promises", w: 14, h: 8, unit: plain,
+		kind: tableKind, title: "State of the promises", w: width, h: 8, unit: plain,
 		description: "One row per SLO, the least budget first. Of an SLO with groups the worst group counts.",
 		noValue:     "No SLO of this service records a budget",
 		columns: []column{
@@ -125,7 +125,7 @@ func (v *view) promises(filter string) panel {
 			{of: "A", title: "Objective", unit: ratio, decimals: 3},
 			{of: "B", title: "Budget left", unit: ratio, decimals: 1, thresholds: budgetColors(), mappings: spent(), gauge: true},
 			{of: "C", title: "Burn rate now", unit: multiple, decimals: 1, thresholds: v.burnColors()},
-			{of: "D", title: "Spent in", unit: seconds},
+			{of: "D", title: "Spent in", unit: seconds, mappings: exhausted()},
 		},
 		sortBy: "Budget left",
 	}
@@ -139,9 +139,9 @@ func (v *view) promises(filter string) panel {
 
 // budgets is the budget left of each SLO of a filter.
 func (v *view) budgets(filter string) panel {
-	p := chart("Budget left", "Of each SLO its worst group; the ten with the least. Below 0 the promise is broken.",
+	p := chart("Budget left", "Of each SLO its worst group; the ten with the least. Below 0 the promise is broken."+tooLow,
 		"No SLO recorded a budget in this time", ratio,
-		query{expr: top("bottomk", most, budgetLeft(filter)), legend: "{{" + slo.LabelSLO + "}}"}).colored(budgetColors())
+		query{expr: drawn(top("bottomk", most, budgetLeft(filter))), legend: "{{" + slo.LabelSLO + "}}"}).colored(budgetColors())
 	p.min, p.max, p.links = nil, new(1.0), []link{v.seriesToDetail()}
 	return p
 }

@@ -316,34 +316,6 @@ func lintDataSourceIsTheChosenOne() perDashboard {
 	}
 }
 
-// On a page of 1280 pixels, of which Grafana leaves about 1200, each title has
-// room above its panel, each column of a table room for a short word, and each
-// picture height enough to be read. On a phone a panel takes the whole width.
-func lintLegible() perDashboard {
-	least := map[string]int{"stat": 4, "bargauge": 6, "timeseries": 6, "table": 7, "text": 3, "logs": 8}
-	return func(t *testing.T, d jsonDashboard) {
-		for _, p := range d.all() {
-			pixels := 1200 * p.GridPos.W / 24
-			if need := 8*len([]rune(p.Title)) + 24; need > pixels {
-				t.Errorf("title %q needs %d pixels and has %d", p.Title, need, pixels)
-			}
-			if p.GridPos.H < least[p.Type] {
-				t.Errorf("%s %q is %d high, want at least %d", p.Type, p.Title, p.GridPos.H, least[p.Type])
-			}
-			if p.Type != "table" || p.Datasource.Type != "prometheus" {
-				continue
-			}
-			columns := 0
-			for _, tr := range p.Transformations {
-				columns = max(columns, len(tr.Options.RenameByName))
-			}
-			if columns*90 > pixels {
-				t.Errorf("table %q has %d columns in %d pixels", p.Title, columns, pixels)
-			}
-		}
-	}
-}
-
 // A rate reaches over several scrapes whatever the picture is zoomed to, and an
 // increase over the whole page or over minutes at least.
 func lintRates() perDashboard {

@@ -58,17 +58,17 @@ func TestApply(t *testing.T) {
 	}
 	token := file("token", "s3cret\n")
 
-	do(exitChanged, `+  "title": "SLOs",`, "4 to create", "plan", "--grafana", url, "--exit-code", spec)
+	do(exitChanged, `+  "title": "SLOs",`, "6 to create", "plan", "--grafana", url, "--exit-code", spec)
 	if got := seen(); strings.Contains(got, "POST") {
 		t.Errorf("plan sent %s", got)
 	}
 	do(0, `"path": "folders/plimsoll"`, "", "plan", "--grafana", url, "--format", "json", spec)
 	seen()
-	do(0, "4 created, 0 updated, 0 removed, 0 unchanged\n", "", "apply", "--grafana", url, "--token-file", token, spec)
-	if got := seen(); strings.Count(got, "POST /api/dashboards/db Bearer s3cret\n") != 3 || !strings.Contains(got, "POST /api/folders Bearer s3cret\n") {
+	do(0, "6 created, 0 updated, 0 removed, 0 unchanged\n", "", "apply", "--grafana", url, "--token-file", token, spec)
+	if got := seen(); strings.Count(got, "POST /api/dashboards/db Bearer s3cret\n") != 5 || !strings.Contains(got, "POST /api/folders Bearer s3cret\n") {
 		t.Errorf("apply sent %s", got)
 	}
-	do(0, "4 created", "", "apply", "--grafana", url+"/sub/", "--basic-auth-file", file("basic", "u:s3cret"), "--uid", "shop", "--folder", "Shop", spec)
+	do(0, "6 created", "", "apply", "--grafana", url+"/sub/", "--basic-auth-file", file("basic", "u:s3cret"), "--uid", "shop", "--folder", "Shop", spec)
 	if got := seen(); !strings.Contains(got, "GET /sub/api/folders/shop Basic dTpzM2NyZXQ=\n") {
 		t.Errorf("apply sent %s", got)
 	}

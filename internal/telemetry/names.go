@@ -29,28 +29,49 @@ const (
 	CostTroubles     = "cost_data_troubles"
 )
 
-// Metrics of the platform API, of policy, onboarding, coverage and incidents.
+// Metrics of the platform API.
 const (
-	Requests           = "http_server_request_duration_seconds"
-	Actions            = "platform_actions_total"
-	PolicyEvaluations  = "policy_evaluations_total"
+	APIRequests       = "platform_api_requests_total"
+	APILatency        = "http_server_request_duration_seconds" // of requests that count
+	Actions           = "platform_actions_total"
+	PolicyEvaluations = "policy_evaluations_total" // one for each request, by audit logs
+)
+
+// Metrics of what policy engines say of themselves, of onboarding and of coverage.
+const (
+	PolicyDecisions    = "policy_decisions_total"
 	OnboardingDuration = "platform_onboarding_duration_seconds"
-	OnboardingStage    = "platform_onboarding_stage_duration_seconds"
+	OnboardingOutcomes = "platform_onboarding_outcomes_total"
 	OnboardingOpen     = "platform_onboarding_open"
+	OnboardingOldest   = "platform_onboarding_oldest_seconds"
 	ServiceCoverage    = "platform_telemetry_coverage"
-	IncidentOpen       = "incident_open"
-	IncidentOpened     = "incident_opened_total"
-	TimeToRestore      = "incident_time_to_restore_seconds"
+	CoverageExpected   = "platform_telemetry_expected"
+	CoverageCovered    = "platform_telemetry_covered"
+	CoverageUnlisted   = "platform_telemetry_unlisted"
+)
+
+// Metrics of incidents.
+const (
+	IncidentOpened   = "incident_opened_total"
+	TimeToRestore    = "incident_time_to_restore_seconds"
+	TimeToAck        = "incident_time_to_ack_seconds"
+	IncidentExcluded = "incident_excluded_total"
+	IncidentOpen     = "incident_open"
+	IncidentOldest   = "incident_oldest_seconds"
 )
 
 // Metrics of secrets.
 const (
-	RotationDue      = "secret_rotation_due_total"
-	RotationOutcomes = "secret_rotation_outcomes_total"
-	RotationOverdue  = "secret_rotation_overdue"
-	RotationLast     = "secret_rotation_last_success_timestamp_seconds"
-	Propagation      = "secret_rotation_propagation_seconds"
-	SecretAccesses   = "secret_accesses_total"
+	RotationDue        = "secret_rotation_due_total"
+	RotationOutcomes   = "secret_rotation_outcomes_total"
+	RotationAttempts   = "secret_rotation_attempts_total"
+	Propagation        = "secret_rotation_propagation_seconds"
+	SecretAccesses     = "secret_accesses_total"
+	RotationTracked    = "secret_rotation_tracked"
+	RotationOverdue    = "secret_rotation_overdue"
+	RotationAge        = "secret_rotation_age_seconds"
+	RotationHeardAge   = "secret_rotation_telemetry_age_seconds"
+	RotationOverdueAge = "secret_rotation_overdue_age_seconds"
 )
 
 // Metrics of clusters.

@@ -3,6 +3,9 @@ package telemetry
 // overflow is the label of the series that take what a limit leaves out.
 const overflow = "otel_metric_overflow"
 
+// labelTeam is the label that says whose something is, where the exporter knows.
+const labelTeam = "platform_team"
+
 // counter, gauge and histogram are families with these labels.
 func counter(name string, labels ...string) Family   { return Family{name, Counter, labels} }
 func gauge(name string, labels ...string) Family     { return Family{name, Gauge, labels} }
@@ -37,7 +40,7 @@ func pipelines() Source {
 // team and service.
 func costs() Source {
 	allocated := func(more ...string) []string {
-		return append([]string{"deployment_environment_name", "platform_team", "service_name", "cost_currency", overflow}, more...)
+		return append([]string{"deployment_environment_name", labelTeam, "service_name", "cost_currency", overflow}, more...)
 	}
 	return Source{
 		Name: Cost, Title: "Cost",
@@ -69,13 +72,17 @@ func traces() Source {
 	}
 }
 
+// platformAPI is what exporters/platformapi declares.
 func platformAPI() Source {
+	of := func(more ...string) []string { return append([]string{"service_name", overflow}, more...) }
 	return Source{
 		Name: PlatformAPI, Title: "Platform API",
-		Enable: "Let the platform API export the OpenTelemetry metric `http.server.request.duration`, and give the collector its audit log.",
+		Enable: "Give the receiver `platform_events` of the collector the audit logs of the API servers, the access logs of the gateway, or CloudTrail.",
 		Families: []Family{
-			histogram(Requests, "service_name", "http_request_method", "http_route", "http_response_status_code"),
-			counter(Actions, "channel", "target_kind", "platform_team"),
+			counter(APIRequests, of("http_request_method", "http_response_status_code", "platform_request_class", "platform_outcome", "platform_request_reason")...),
+			histogram(APILatency, of("http_request_method", "http_route", "http_response_status_code", "platform_request_class")...),
+			counter(PolicyEvaluations, of("policy_engine", "policy_decision", "policy_name", "k8s_namespace_name", "error_type")...),
+			counter(Actions, of("platform_channel", "platform_target_kind", "k8s_namespace_name")...),
 		},
 	}
 }
@@ -98,63 +105,85 @@ func storage() Source {
 	}
 }
 
+// secrets is what exporters/secrets declares.
 func secrets() Source {
 	of := func(more ...string) []string {
-		return append([]string{"secret_store", "secret_kind", "platform_team"}, more...)
+		return append([]string{"secret_store", "secret_kind", "secret_scope", "secret_owner", overflow}, more...)
 	}
 	return Source{
 		Name: Secrets, Title: "Secrets",
-		Enable: "Give the collector the rotation policies of the secret stores and their audit logs.",
+		Enable: "Give the receiver `platform_events` of the collector the secret stores with their rotation policies and their audit logs.",
 		Families: []Family{
 			counter(RotationDue, of()...),
-			counter(RotationOutcomes, of("outcome", "reason")...),
-			gauge(RotationOverdue, of()...),
-			gauge(RotationLast, of()...),
+			counter(RotationOutcomes, of("platform_outcome", "secret_rotation_reason")...),
+			counter(RotationAttempts, of("secret_rotation_result", "secret_rotation_trigger")...),
 			histogram(Propagation, of()...),
-			counter(SecretAccesses, "secret_store", "outcome", "principal_kind"),
+			counter(SecretAccesses, "secret_store", "secret_scope", "secret_access_operation", "secret_access_outcome", "secret_principal_kind", overflow),
+			gauge(RotationTracked, of()...),
+			gauge(RotationOverdue, of()...),
+			gauge(RotationAge, of()...),
+			gauge(RotationHeardAge, of()...),
+			gauge(RotationOverdueAge, of("secret_name")...),
 		},
 	}
 }
 
+// incidents is what exporters/incidents declares.
 func incidents() Source {
+	of := func(more ...string) []string {
+		return append([]string{"platform_event_source", "incident_severity", "service_name", labelTeam, overflow}, more...)
+	}
 	return Source{
 		Name: Incidents, Title: "Incidents",
-		Enable: "Let the incident management (Alertmanager, PagerDuty, Opsgenie) send its webhooks to the collector.",
+		Enable: "Let the incident management (Alertmanager, PagerDuty, CDEvents) send its webhooks to the receiver `platform_events` of the collector.",
 		Families: []Family{
-			gauge(IncidentOpen, "severity", "service_name"),
-			counter(IncidentOpened, "severity", "service_name", "recurrence"),
-			histogram(TimeToRestore, "severity", "service_name"),
+			counter(IncidentOpened, of("incident_recurrence")...),
+			histogram(TimeToRestore, of()...),
+			histogram(TimeToAck, of()...),
+			counter(IncidentExcluded, of("incident_reason")...),
+			gauge(IncidentOpen, of("incident_state")...),
+			gauge(IncidentOldest, of()...),
 		},
 	}
 }
 
+// policies is what exporters/policy declares.
 func policies() Source {
 	return Source{
 		Name: Policy, Title: "Policy decisions",
-		Enable: "Give the collector the audit log of the Kubernetes API server, or the metrics of the policy engine.",
+		Enable: "Give the receiver `platform_events` of the collector the events and reports of Gatekeeper or Kyverno.",
 		Families: []Family{
-			counter(PolicyEvaluations, "policy_engine", "policy_outcome", "policy_name", "platform_team"),
+			counter(PolicyDecisions, "policy_engine", "policy_name", "policy_decision", "k8s_namespace_name", overflow),
 		},
 	}
 }
 
+// onboarding is what exporters/onboarding declares.
 func onboarding() Source {
 	return Source{
 		Name: Onboarding, Title: "Onboarding",
-		Enable: "Let the portal or the ticket system tell the collector when a team asks for the platform.",
+		Enable: "Let the portal or the ticket system tell the receiver `platform_events` of the collector when a team asks for a service.",
 		Families: []Family{
-			histogram(OnboardingDuration),
-			histogram(OnboardingStage, "stage"),
-			gauge(OnboardingOpen, "stage"),
+			histogram(OnboardingDuration, labelTeam, overflow),
+			counter(OnboardingOutcomes, labelTeam, "platform_onboarding_outcome", overflow),
+			gauge(OnboardingOpen, labelTeam, overflow),
+			gauge(OnboardingOldest, labelTeam, overflow),
 		},
 	}
 }
 
+// coverage is what exporters/coverage declares.
 func coverage() Source {
+	const signal = "platform_telemetry_signal"
 	return Source{
 		Name: Coverage, Title: "Telemetry coverage",
-		Enable:   "Give the collector an inventory of the services that are to send telemetry.",
-		Families: []Family{gauge(ServiceCoverage, "service_name", "signal")},
+		Enable: "Give the connector `platform_coverage` of the collector an inventory of the services that are to send telemetry.",
+		Families: []Family{
+			gauge(ServiceCoverage, "service_name", labelTeam, signal, overflow),
+			gauge(CoverageExpected, signal, overflow),
+			gauge(CoverageCovered, signal, overflow),
+			gauge(CoverageUnlisted, overflow),
+		},
 	}
 }
 

@@ -12,8 +12,13 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
+	"github.com/plimsoll-slo/plimsoll/exporters/coverage"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
+	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/policy"
+	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 	"github.com/plimsoll-slo/plimsoll/internal/telemetry"
 )
 
@@ -36,28 +41,40 @@ func families(t *testing.T, source string) map[string]telemetry.Family {
 	return out
 }
 
-// What the exporter of pipelines declares is what the table says of it: names,
-// kinds and labels.
-func TestPipelinesAreDeclared(t *testing.T) {
-	have := families(t, telemetry.Pipelines)
-	for _, f := range counters.Families(pipelines.New(pipelines.Options{})) {
-		name := f.PrometheusName()
-		got, ok := have[name]
-		delete(have, name)
-		if !ok || got.Kind.String() != f.Kind.String() {
-			t.Errorf("%s, a %v, is in the table: %t, %v", name, f.Kind, ok, got.Kind)
+// What the exporters declare is what the table says of them: names, kinds and
+// labels. Cost, which is no domain of counters, has a test of its own.
+func TestExportersAreDeclared(t *testing.T) {
+	f := func(source string, domain counters.Domain) {
+		t.Helper()
+		have := families(t, source)
+		for _, f := range counters.Families(domain) {
+			name := f.PrometheusName()
+			if name == telemetry.EventsReceived && source != telemetry.Pipelines {
+				continue // of all counters, and in the table once
+			}
+			got, ok := have[name]
+			delete(have, name)
+			if !ok || got.Kind.String() != f.Kind.String() {
+				t.Errorf("%s, a %v, is in the table of %s: %t, %v", name, f.Kind, source, ok, got.Kind)
+			}
+			want := []string{label(event.Overflow)}
+			for _, a := range f.Attributes {
+				want = append(want, label(a))
+			}
+			if diff := cmp.Diff(sorted(want), sorted(got.Labels)); diff != "" {
+				t.Errorf("labels of %s (-exporter +table):\n%s", name, diff)
+			}
 		}
-		want := []string{label(event.Overflow)}
-		for _, a := range f.Attributes {
-			want = append(want, label(a))
-		}
-		if diff := cmp.Diff(sorted(want), sorted(got.Labels)); diff != "" {
-			t.Errorf("labels of %s (-exporter +table):\n%s", name, diff)
+		for name := range have {
+			t.Errorf("%s is in the table of %s, but the exporter does not have it", name, source)
 		}
 	}
-	for name := range have {
-		t.Errorf("%s is in the table, but the exporter does not have it", name)
-	}
+	f(telemetry.Pipelines, pipelines.New(pipelines.Options{}))
+	f(telemetry.Secrets, secrets.New(secrets.Options{}))
+	f(telemetry.Incidents, incidents.New(incidents.Options{}))
+	f(telemetry.Policy, policy.New(policy.Options{}))
+	f(telemetry.Onboarding, onboarding.New(onboarding.Options{}))
+	f(telemetry.Coverage, coverage.New(coverage.Options{}, nil))
 }
 
 func sorted(in []string) []string { return slices.Sorted(slices.Values(in)) }
