@@ -147,11 +147,21 @@ func (b *bundle) latencyIncrements(x *slo.SLO, sli *slo.Latency) (increments, er
 // latencyCounters returns the counters of all observations of a classic histogram, and of those within the threshold.
 func latencyCounters(sli *slo.Latency) (total, good string) {
 	name, braces, _ := strings.Cut(sli.Histogram, "{")
-	with := "{" + equals("le", sli.Boundary) + "}"
+	with := "{" + boundary(sli.Boundary) + "}"
 	if braces != "" {
-		with = "{" + equals("le", sli.Boundary) + "," + braces
+		with = "{" + boundary(sli.Boundary) + "," + braces
 	}
 	return name + "_count" + prefixed("{", braces), name + "_bucket" + with
+}
+
+// boundary matches the le label of a boundary. A whole number is 1 in what clients expose, and 1.0 in what a Prometheus of
+// version 3 stores of it: both are meant, whichever of them the spec has.
+func boundary(le string) string {
+	whole := strings.TrimSuffix(le, ".0")
+	if strings.Trim(whole, "0123456789") != "" {
+		return equals("le", le)
+	}
+	return fmt.Sprintf("le=~%q", whole+"|"+whole+"[.]0")
 }
 
 // prefixed returns p+s unless s is empty.

@@ -35,6 +35,8 @@ func TestKinds(t *testing.T) {
 	const length = 3 * time.Hour
 	spec := availability("99%", "{rolling: 30d}", "", "one", "two") +
 		sliSpec("latency", `sli: {latency: {histogram: rpc_seconds, threshold: 300ms}}`) +
+		sliSpec("whole", `sli: {latency: {histogram: web_seconds, threshold: 2s}}`) +
+		sliSpec("whole-stored", `sli: {latency: {histogram: old_seconds, threshold: 2s, boundary: "2.0"}}`) +
 		sliSpec("threshold", `sli: {threshold: {metric: queue_length, op: "<=", value: 100}}`) +
 		sliSpec("availability", `sli: {availability: {probe: probe_success}}`) +
 		sliSpec("freshness", `sli: {freshness: {timestamp: backup_time, maxAge: 1h}}`) +
@@ -80,7 +82,12 @@ func TestKinds(t *testing.T) {
 		}
 		return append(out,
 			sample{store.Labels{store.Name: "rpc_seconds_count"}, n},
-			sample{store.Labels{store.Name: "rpc_seconds_bucket", "le": "0.3"}, n * 0.97})
+			sample{store.Labels{store.Name: "rpc_seconds_bucket", "le": "0.3"}, n * 0.97},
+			// A Prometheus of version 3 stores 2.0 where the client exposes 2, and others store 2.
+			sample{store.Labels{store.Name: "web_seconds_count"}, n},
+			sample{store.Labels{store.Name: "web_seconds_bucket", "le": "2.0"}, n * 0.96},
+			sample{store.Labels{store.Name: "old_seconds_count"}, n},
+			sample{store.Labels{store.Name: "old_seconds_bucket", "le": "2"}, n * 0.95})
 	}))
 	total := func(what, name string) float64 {
 		return w.value(fmt.Sprintf(`sum_over_time(slo:%s:inc{slo=%q}[3h])`, what, name), length)
@@ -90,6 +97,8 @@ func TestKinds(t *testing.T) {
 		w.near(name, total("bad", name)/total("events", name), want, tolerance)
 	}
 	ratio("latency", 0.03, 1e-9)
+	ratio("whole", 0.04, 1e-9)
+	ratio("whole-stored", 0.05, 1e-9)
 	ratio("threshold", 30./180, 0.005)
 	ratio("availability", 30./180, 0.005)
 	ratio("freshness", 120./180, 0.005)
