@@ -88,7 +88,7 @@ check-alertmanager: build bin/amtool ## amtool accepts the merged configuration,
 
 .PHONY: check-race
 check-race: modules ## The race detector finds nothing in packages with goroutines
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 40m $(RACE)
 
 .PHONY: check-bench
 check-bench: modules ## Every benchmark runs, once

@@ -35,8 +35,6 @@ func TestKinds(t *testing.T) {
 	const length = 3 * time.Hour
 	spec := availability("99%", "{rolling: 30d}", "", "one", "two") +
 		sliSpec("latency", `sli: {latency: {histogram: rpc_seconds, threshold: 300ms}}`) +
-		sliSpec("whole", `sli: {latency: {histogram: web_seconds, threshold: 2s}}`) +
-		sliSpec("whole-stored", `sli: {latency: {histogram: old_seconds, threshold: 2s, boundary: "2.0"}}`) +
 		sliSpec("threshold", `sli: {threshold: {metric: queue_length, op: "<=", value: 100}}`) +
 		sliSpec("availability", `sli: {availability: {probe: probe_success}}`) +
 		sliSpec("freshness", `sli: {freshness: {timestamp: backup_time, maxAge: 1h}}`) +
@@ -82,12 +80,7 @@ func TestKinds(t *testing.T) {
 		}
 		return append(out,
 			sample{store.Labels{store.Name: "rpc_seconds_count"}, n},
-			sample{store.Labels{store.Name: "rpc_seconds_bucket", "le": "0.3"}, n * 0.97},
-			// A Prometheus of version 3 stores 2.0 where the client exposes 2, and others store 2.
-			sample{store.Labels{store.Name: "web_seconds_count"}, n},
-			sample{store.Labels{store.Name: "web_seconds_bucket", "le": "2.0"}, n * 0.96},
-			sample{store.Labels{store.Name: "old_seconds_count"}, n},
-			sample{store.Labels{store.Name: "old_seconds_bucket", "le": "2"}, n * 0.95})
+			sample{store.Labels{store.Name: "rpc_seconds_bucket", "le": "0.3"}, n * 0.97})
 	}))
 	total := func(what, name string) float64 {
 		return w.value(fmt.Sprintf(`sum_over_time(slo:%s:inc{slo=%q}[3h])`, what, name), length)
@@ -97,8 +90,6 @@ func TestKinds(t *testing.T) {
 		w.near(name, total("bad", name)/total("events", name), want, tolerance)
 	}
 	ratio("latency", 0.03, 1e-9)
-	ratio("whole", 0.04, 1e-9)
-	ratio("whole-stored", 0.05, 1e-9)
 	ratio("threshold", 30./180, 0.005)
 	ratio("availability", 30./180, 0.005)
 	ratio("freshness", 120./180, 0.005)
@@ -117,6 +108,29 @@ func TestKinds(t *testing.T) {
 	w.near("money left", w.value(slo.SeriesBudgetRemaining+`{slo="spend"}`, length), 1-(180-5)*0.2/4320, 0.0003)
 	if got := w.value(`slo:events:sum{slo="serial",window="1h"}`, length); got != 1200*60 {
 		t.Errorf("events of a composite: got %v, want those of the busiest member", got)
+	}
+}
+
+// A Prometheus of version 3 stores the boundary 2.0 where the client exposes 2, and others store 2.
+func TestWholeBoundaries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "apiVersion: plimsoll.dev/v1\nkind: Service\nmetadata: {name: shop}\nspec: {owner: {team: web}}\n"+
+		sliSpec("of-client", `sli: {latency: {histogram: web_seconds, threshold: 2s}}`)+
+		sliSpec("of-store", `sli: {latency: {histogram: old_seconds, threshold: 2s, boundary: "2.0"}}`), rules.Options{})
+	w.run(minutes(30, func(at time.Duration) []sample {
+		n := at.Minutes() * 60
+		return []sample{
+			{store.Labels{store.Name: "web_seconds_count"}, n},
+			{store.Labels{store.Name: "web_seconds_bucket", "le": "2.0"}, n * 0.96},
+			{store.Labels{store.Name: "old_seconds_count"}, n},
+			{store.Labels{store.Name: "old_seconds_bucket", "le": "2"}, n * 0.95},
+		}
+	}))
+	for name, want := range map[string]float64{"of-client": 0.04, "of-store": 0.05} {
+		sum := func(series string) float64 {
+			return w.value(fmt.Sprintf(`sum_over_time(%s{slo=%q}[30m])`, series, name), 30*time.Minute)
+		}
+		w.near(name, sum(slo.SeriesBadIncrement)/sum(slo.SeriesEventsIncrement), want, 1e-9)
 	}
 }
 

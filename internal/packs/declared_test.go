@@ -54,13 +54,6 @@ func external() map[string]map[string]string {
 		},
 		// https://developer.hashicorp.com/vault/docs/internals/telemetry/metrics/core-system
 		"Vault": {"vault_core_handle_request_count": ""},
-		// docs/platform-api.md, whose exporter comes with it; the names of HTTP are OpenTelemetry's.
-		"the platform's API": {
-			"platform_actions_total":                      "service_name platform_channel platform_target_kind k8s_namespace_name",
-			"policy_evaluations_total":                    "service_name policy_engine policy_decision policy_name k8s_namespace_name error_type",
-			"http_server_request_duration_seconds_bucket": "service_name http_route http_response_status_code le",
-			"http_server_request_duration_seconds_count":  "service_name http_route http_response_status_code",
-		},
 	}
 }
 
