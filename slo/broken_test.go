@@ -113,6 +113,8 @@ func elsewhere() map[diag.Code]string {
 
 		diag.ReceiverMissing:    "TestMissing in package amconfig",
 		diag.AlertmanagerLayout: "TestMergeRefuses in package amconfig",
+
+		diag.ObjectSize: "TestTooLarge in package dashboards",
 	}
 }
 
