@@ -18,6 +18,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 	"github.com/plimsoll-slo/plimsoll/internal/packs"
@@ -112,6 +113,7 @@ func domains() []counters.Domain {
 	return []counters.Domain{
 		pipelines.New(pipelines.Options{}), secrets.New(secrets.Options{}), incidents.New(incidents.Options{}),
 		onboarding.New(onboarding.Options{}), policy.New(policy.Options{}), coverage.New(coverage.Options{}, &coverage.Inventory{}),
+		platformapi.New(platformapi.Options{}),
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 	"github.com/plimsoll-slo/plimsoll/internal/telemetry"
@@ -74,6 +75,7 @@ func TestExportersAreDeclared(t *testing.T) {
 	f(telemetry.Incidents, incidents.New(incidents.Options{}))
 	f(telemetry.Policy, policy.New(policy.Options{}))
 	f(telemetry.Onboarding, onboarding.New(onboarding.Options{}))
+	f(telemetry.PlatformAPI, platformapi.New(platformapi.Options{}))
 	f(telemetry.Coverage, coverage.New(coverage.Options{}, nil))
 }
 
