@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
+	"github.com/plimsoll-slo/plimsoll/exporters/cost/intake"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/coverage"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
@@ -26,7 +27,7 @@ import (
 func families() map[string][]metric.Family {
 	return map[string][]metric.Family{
 		"pipelines":   counters.Families(pipelines.New(pipelines.Options{})),
-		"cost":        cost.Families(nil),
+		"cost":        append(cost.Families(nil), intake.Families()...),
 		"coverage":    counters.Families(coverage.New(coverage.Options{}, nil)),
 		"incidents":   counters.Families(incidents.New(incidents.Options{})),
 		"onboarding":  counters.Families(onboarding.New(onboarding.Options{})),

@@ -119,6 +119,14 @@ func TestHostileFiles(t *testing.T) {
 			}
 		}
 	}
+	// Half a row at the end is half a file.
+	whole := head + line("1", 9, 1, `{"env":"a"}`) + line("2", 9, 2, `{"env":"a"}`)
+	for _, missing := range []int{3, 20, 60} {
+		_, err := cost.Read(cost.FOCUS, strings.NewReader(whole[:len(whole)-missing]), cost.ReadOptions{}, func(*cost.Row) {})
+		if err == nil || !strings.Contains(err.Error(), "ends within a record") {
+			t.Errorf("without the last %d bytes: %v", missing, err)
+		}
+	}
 	_, err := cost.Read(cost.FOCUS, strings.NewReader(head+line("1", 9, 1, "")), cost.ReadOptions{MaxBytes: 100}, func(*cost.Row) {})
 	if err == nil {
 		t.Error("no error for a file larger than allowed")

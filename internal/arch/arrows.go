@@ -64,6 +64,7 @@ var arrows = []arrow{
 		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
 	}},
 	{"exporters/coverage", []string{"exporters/event", "exporters/metric", "exporters/counters", "internal/yamlsrc"}},
+	{"exporters/cost/intake", []string{"exporters/event", "exporters/metric", "exporters/cost"}},
 	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
 	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
 	{"exporters/onboarding/sources", []string{"exporters/event", "exporters/source", "exporters/onboarding"}},
