@@ -101,7 +101,7 @@ var arrows = []arrow{
 
 	// The collector: only its list of components knows them all.
 	{"collector", []string{"collector/internal/...", "collector/receiver/...", "collector/connector/...", "collector/processor/..."}},
-	{"collector/gateway", []string{"collector"}},
+	{"collector/gateway", []string{"collector", "collector/receiver/cost", "exporters/cost/parquet"}},
 	{"collector/internal/...", []string{"collector/internal/...", "exporters/...", "slo", "burnrate"}},
 	{"collector/receiver/...", []string{"collector/internal/...", "exporters/...", "slo", "burnrate"}},
 	{"collector/connector/...", []string{"collector/internal/...", "exporters/...", "slo", "burnrate"}},
