@@ -44,6 +44,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/collector/connector/platformcoverage"
 	"github.com/plimsoll-slo/plimsoll/collector/connector/platformsli"
+	"github.com/plimsoll-slo/plimsoll/collector/receiver/cost"
 	"github.com/plimsoll-slo/plimsoll/collector/receiver/platformevents"
 )
 
@@ -74,6 +75,7 @@ func Components(now func() time.Time) (otelcol.Factories, error) {
 		hostmetricsreceiver.NewFactory(),
 		filelogreceiver.NewFactory(),
 		platformevents.NewFactory(now),
+		cost.NewFactory(now, nil), // Parquet is in the large build
 	)
 	processors, errProcessors := otelcol.MakeFactoryMap[processor.Factory](
 		memorylimiterprocessor.NewFactory(),

@@ -66,6 +66,7 @@ processor memory_limiter
 processor redaction
 processor resource
 processor transform
+receiver cost
 receiver file_log
 receiver host_metrics
 receiver otlp

@@ -135,7 +135,7 @@ func newWorld(t *testing.T, st *store.Store, set *slo.Set) *world {
 			w.expose(x.counters)
 		}
 	}
-	w.faces[0].MustRegister(cost.Collector(func() cost.Snapshot { return w.book.Read(w.now) }))
+	w.faces[0].MustRegister(metric.Collector(func() metric.Snapshot { return w.book.Read(w.now) }))
 	if err := w.counters[0].Add(w.events...); err != nil {
 		t.Fatal(err)
 	}

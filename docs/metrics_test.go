@@ -8,10 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plimsoll-slo/plimsoll/exporters/cost"
+	"github.com/plimsoll-slo/plimsoll/exporters/cost/intake"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/coverage"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
@@ -20,30 +23,31 @@ import (
 	"github.com/plimsoll-slo/plimsoll/internal/promql"
 )
 
-// domains are those whose tables the page has, by the name in its comments.
-func domains() map[string]counters.Domain {
-	return map[string]counters.Domain{
-		"pipelines":   pipelines.New(pipelines.Options{}),
-		"coverage":    coverage.New(coverage.Options{}, nil),
-		"incidents":   incidents.New(incidents.Options{}),
-		"onboarding":  onboarding.New(onboarding.Options{}),
-		"policies":    policy.New(policy.Options{}),
-		"platformapi": platformapi.New(platformapi.Options{}),
-		"secrets":     secrets.New(secrets.Options{}),
+// families are those whose tables the page has, by the name in its comments.
+func families() map[string][]metric.Family {
+	return map[string][]metric.Family{
+		"pipelines":   counters.Families(pipelines.New(pipelines.Options{})),
+		"cost":        append(cost.Families(nil), intake.Families()...),
+		"coverage":    counters.Families(coverage.New(coverage.Options{}, nil)),
+		"incidents":   counters.Families(incidents.New(incidents.Options{})),
+		"onboarding":  counters.Families(onboarding.New(onboarding.Options{})),
+		"policies":    counters.Families(policy.New(policy.Options{})),
+		"platformapi": counters.Families(platformapi.New(platformapi.Options{})),
+		"secrets":     counters.Families(secrets.New(secrets.Options{})),
 	}
 }
 
 // TestMetrics keeps the tables of metrics as the counters declare them, and that of attributes whole.
 func TestMetrics(t *testing.T) {
 	page := read(t, "metrics.md")
-	for _, name := range slices.Sorted(maps.Keys(domains())) {
-		page = withTable(t, page, name, domains()[name])
+	for _, name := range slices.Sorted(maps.Keys(families())) {
+		page = withTable(t, page, name, families()[name])
 	}
 	golden(t, "metrics.md", page)
 }
 
 // withTable returns the page with the table of a domain as it has to be. What counters have besides is in the first.
-func withTable(t *testing.T, page, name string, domain counters.Domain) string {
+func withTable(t *testing.T, page, name string, families []metric.Family) string {
 	t.Helper()
 	before, rest, ok := strings.Cut(page, "<!-- begin "+name)
 	comment, rest, okToo := strings.Cut(rest, "-->\n")
@@ -53,14 +57,14 @@ func withTable(t *testing.T, page, name string, domain counters.Domain) string {
 	}
 	var table strings.Builder
 	table.WriteString("| metric | in Prometheus | kind, unit | from | what | attributes |\n|---|---|---|---|---|---|\n")
-	for _, f := range counters.Families(domain) {
+	for _, f := range families {
 		if f.Name == "platform.events.received" && name != "pipelines" {
 			continue
 		}
 		var attributes []string
 		for _, name := range f.Attributes {
 			attributes = append(attributes, "`"+name+"`")
-			short := "`" + name[strings.LastIndex(name, "."):] + "`"
+			short := "`" + name[max(0, strings.LastIndex(name, ".")):] + "`"
 			if !strings.Contains(after, "`"+name+"`") && !(strings.HasPrefix(name, event.EventSource[:len("platform.event")]) && strings.Contains(after, short)) {
 				t.Errorf("metrics.md does not explain %s", name)
 			}
@@ -74,8 +78,8 @@ func withTable(t *testing.T, page, name string, domain counters.Domain) string {
 // taken for granted.
 func TestQueries(t *testing.T) {
 	labels := map[string][]string{}
-	for _, domain := range domains() {
-		for _, f := range counters.Families(domain) {
+	for _, declared := range families() {
+		for _, f := range declared {
 			names := []string{"le"}
 			for _, name := range f.Attributes {
 				names = append(names, strings.ReplaceAll(name, ".", "_"))

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/otelcol"
 
 	"github.com/plimsoll-slo/plimsoll/collector"
+	"github.com/plimsoll-slo/plimsoll/collector/receiver/cost"
 )
 
 // Command is the name of the large build's program.
@@ -38,6 +39,7 @@ func Components(now func() time.Time) (otelcol.Factories, error) {
 	}
 	return all, errors.Join(
 		add(all.Receivers, prometheusreceiver.NewFactory()),
+		add(all.Receivers, cost.NewFactory(now, parquetOpener())), // in place of the small build's
 		add(all.Processors, k8sattributesprocessor.NewFactory()),
 		add(all.Exporters, prometheusremotewriteexporter.NewFactory()),
 	)

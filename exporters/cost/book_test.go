@@ -44,7 +44,7 @@ func load(t testing.TB, b *cost.Book, name string, lines ...string) cost.Result 
 }
 
 // text writes a snapshot, one point a line. Only families whose name begins so are written.
-func text(s cost.Snapshot, families string) string {
+func text(s cost.Exact, families string) string {
 	var b strings.Builder
 	for _, family := range s.Families {
 		if !strings.HasPrefix(family.Name, families) {
@@ -65,7 +65,7 @@ func text(s cost.Snapshot, families string) string {
 }
 
 // accrued returns the sum of cost.accrued over all allocations.
-func accrued(s cost.Snapshot, metric string) cost.Amount {
+func accrued(s cost.Exact, metric string) cost.Amount {
 	var sum cost.Amount
 	for _, family := range s.Families {
 		for _, p := range family.Points {
@@ -79,7 +79,7 @@ func accrued(s cost.Snapshot, metric string) cost.Amount {
 
 func wantAccrued(t *testing.T, b *cost.Book, want string) {
 	t.Helper()
-	if got := accrued(b.Read(now), "billed"); got.String() != want {
+	if got := accrued(b.Exact(now), "billed"); got.String() != want {
 		t.Errorf("accrued %s, want %s", got, want)
 	}
 }
@@ -102,7 +102,7 @@ func TestBookFixtures(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := b.Read(now)
+	s := b.Exact(now)
 	exportertest.Golden(t, *update, "testdata/book.golden", []byte(text(s, "")))
 	for _, f := range fixtures(t) {
 		_, result, err := b.Load(f.file, f.format, bytes.NewReader(exportertest.Read(t, f.file)), f.options)
@@ -110,7 +110,7 @@ func TestBookFixtures(t *testing.T) {
 			t.Errorf("again: %+v, %v", result, err)
 		}
 	}
-	if d := cmp.Diff(text(s, ""), text(b.Read(now), "")); d != "" {
+	if d := cmp.Diff(text(s, ""), text(b.Exact(now), "")); d != "" {
 		t.Errorf("reading all again changed (-first +second):\n%s", d)
 	}
 }
@@ -123,7 +123,7 @@ func TestBookEnvironments(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]*big.Rat{}
-	for _, family := range b.Read(now).Families {
+	for _, family := range b.Exact(now).Families {
 		for _, p := range family.Points {
 			if family.Name == "cost.accrued" {
 				environment := strings.Replace(p.Attrs.Text(cost.Environment), cost.Unallocated, "", 1)
@@ -148,7 +148,7 @@ func TestBookTotals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := b.Read(now)
+		s := b.Exact(now)
 		want := totals(t, f)
 		for _, metric := range []string{"billed", "effective", "list", "allocated"} {
 			n := want[metric]
@@ -172,7 +172,7 @@ func TestTruncated(t *testing.T) {
 	if d := cmp.Diff([]string{"aws"}, report.Truncated); d != "" {
 		t.Error(d)
 	}
-	if s := text(b.Read(now), "cost.accrued"); strings.Contains(s, "effective") || !strings.Contains(s, "billed") {
+	if s := text(b.Exact(now), "cost.accrued"); strings.Contains(s, "effective") || !strings.Contains(s, "billed") {
 		t.Errorf("effective cost without decimals counts:\n%s", s)
 	}
 	// Effective cost with its decimals is fine.
@@ -201,7 +201,7 @@ func TestRestated(t *testing.T) {
 	load(t, b, "a.csv")
 	wantAccrued(t, b, "1")
 	load(t, b, "b.csv")
-	if got := text(b.Read(now), "cost.accrued"); strings.Count(got, "} 0\n") != 2 {
+	if got := text(b.Exact(now), "cost.accrued"); strings.Count(got, "} 0\n") != 2 {
 		t.Errorf("want the series at 0, have\n%s", got)
 	}
 }
@@ -218,7 +218,7 @@ func TestCopies(t *testing.T) {
 	load(t, b, "a.csv", a)
 	load(t, b, "copy of a.csv", a)
 	wantAccrued(t, b, "7")
-	if got := text(b.Read(now), "cost.rows"); !strings.Contains(got, "{class=duplicate,tagged=false} 1\n") {
+	if got := text(b.Exact(now), "cost.rows"); !strings.Contains(got, "{class=duplicate,tagged=false} 1\n") {
 		t.Errorf("no duplicate in\n%s", got)
 	}
 	// The copy is all there is when the first becomes another.
@@ -237,7 +237,7 @@ func TestSameBytes(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", format, result, err)
 		}
 	}
-	s := b.Read(now)
+	s := b.Exact(now)
 	if billed, effective := accrued(s, "billed"), accrued(s, "effective"); !billed.Equal(effective) || billed.Sign() == 0 {
 		t.Errorf("billed %s, effective %s, want the same", billed, effective)
 	}
@@ -298,7 +298,7 @@ func TestBrokenDelivery(t *testing.T) {
 func TestCurrencies(t *testing.T) {
 	b := cost.NewBook(now, cost.Options{})
 	load(t, b, "a.csv", line("7", 9, 1, ""), strings.Replace(line("5", 9, 1, ""), "USD", "EUR", 1), strings.Replace(line("3", 9, 1, ""), "USD", "dollar", 1))
-	got := text(b.Read(now), "cost.accrued")
+	got := text(b.Exact(now), "cost.accrued")
 	for _, want := range []string{"cost.currency=USD,cost.metric=billed,deployment.environment.name=unallocated,platform.team=unallocated,service.name=unallocated} 7\n", "cost.currency=EUR,cost.metric=billed,deployment.environment.name=unallocated,platform.team=unallocated,service.name=unallocated} 5\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)
@@ -307,7 +307,7 @@ func TestCurrencies(t *testing.T) {
 	if strings.Count(got, "\n") != 4 {
 		t.Errorf("want billed and effective of two currencies, have\n%s", got)
 	}
-	if got := text(b.Read(now), "cost.data.troubles"); got != "cost.data.troubles{cost.trouble=currency} 1\n" {
+	if got := text(b.Exact(now), "cost.data.troubles"); got != "cost.data.troubles{cost.trouble=currency} 1\n" {
 		t.Errorf("troubles %s", got)
 	}
 }
@@ -321,7 +321,7 @@ func TestAllocation(t *testing.T) {
 		t.Helper()
 		b := cost.NewBook(now, cost.Options{Rules: rules})
 		load(t, b, "a.csv", line("1", 9, 1, tags))
-		got := text(b.Read(now), "cost.accrued")
+		got := text(b.Exact(now), "cost.accrued")
 		if !strings.Contains(got, "cost.metric=billed,"+want+"} 1\n") {
 			t.Errorf("%s: want %s in\n%s", tags, want, got)
 		}
@@ -349,12 +349,12 @@ func TestOverflow(t *testing.T) {
 	}
 	load(t, b, "a.csv", lines...)
 	wantAccrued(t, b, "100")
-	if got := text(b.Read(now), "cost.accrued"); strings.Count(got, "billed") != 3 || !strings.Contains(got, "cost.metric=billed,otel.metric.overflow=true} 98\n") {
+	if got := text(b.Exact(now), "cost.accrued"); strings.Count(got, "billed") != 3 || !strings.Contains(got, "cost.metric=billed,otel.metric.overflow=true} 98\n") {
 		t.Errorf("have\n%s", got)
 	}
 	// What has a series keeps it, whatever comes before it in order.
 	load(t, b, "b.csv", line("1", 9, 1, `{"team":"a"}`))
-	if got := text(b.Read(now), "cost.accrued"); !strings.Contains(got, "platform.team=t01") || !strings.Contains(got, "billed,otel.metric.overflow=true} 99\n") {
+	if got := text(b.Exact(now), "cost.accrued"); !strings.Contains(got, "platform.team=t01") || !strings.Contains(got, "billed,otel.metric.overflow=true} 99\n") {
 		t.Errorf("have\n%s", got)
 	}
 }
@@ -368,7 +368,7 @@ func TestSpend(t *testing.T) {
 	f := func(at time.Time, want ...string) {
 		t.Helper()
 		var got []string
-		for _, l := range strings.Split(text(b.Read(at), "cost.spend"), "\n") {
+		for _, l := range strings.Split(text(b.Exact(at), "cost.spend"), "\n") {
 			if strings.Contains(l, "billed") {
 				_, category, _ := strings.Cut(l, "cost.charge_category=")
 				category, _, _ = strings.Cut(category, ",")
@@ -386,7 +386,7 @@ func TestSpend(t *testing.T) {
 	// Data that stopped: the last day of then is not the last day of now.
 	f(at.AddDate(0, 0, 8), "adjustment mtd -100", "usage mtd 14")
 	f(at.AddDate(0, 1, 0))
-	if got := text(b.Read(at), "cost.data.age"); got != "cost.data.age{cost.provider=aws} 21600\n" {
+	if got := text(b.Exact(at), "cost.data.age"); got != "cost.data.age{cost.provider=aws} 21600\n" {
 		t.Errorf("age %s, want 6 h", got)
 	}
 }
@@ -422,11 +422,11 @@ func TestLaws(t *testing.T) {
 			readInto(t, d, "", files[i])
 			commit(t, d)
 		}
-		if got := rat(t, accrued(straight.Read(now), "billed").String()); got.Cmp(want) != 0 {
+		if got := rat(t, accrued(straight.Exact(now), "billed").String()); got.Cmp(want) != 0 {
 			t.Fatalf("accrued %s, want %s", got.FloatString(20), want.FloatString(20))
 		}
 		for _, family := range []string{"cost.accrued", "cost.spend", "cost.data", "cost.environments"} {
-			if d := cmp.Diff(text(straight.Read(now), family), text(shuffled.Read(now), family)); d != "" {
+			if d := cmp.Diff(text(straight.Exact(now), family), text(shuffled.Exact(now), family)); d != "" {
 				t.Fatalf("order matters (-straight +shuffled):\n%s", d)
 			}
 		}
@@ -440,7 +440,7 @@ func TestLaws(t *testing.T) {
 		readInto(t, d, "1", file[:cut])
 		readInto(t, d, "2", file[cut:])
 		commit(t, d)
-		if d := cmp.Diff(text(one.Read(now), ""), text(two.Read(now), "")); d != "" {
+		if d := cmp.Diff(text(one.Exact(now), ""), text(two.Exact(now), "")); d != "" {
 			t.Fatalf("cut at %d (-one +two):\n%s", cut, d)
 		}
 	})
@@ -473,7 +473,7 @@ func TestConcurrent(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			load(t, b, fmt.Sprint(i), line(fmt.Sprint(i), 9, i+1, ""))
-			b.Read(now)
+			b.Exact(now)
 			if err := b.Save(io.Discard); err != nil {
 				t.Error(err)
 			}

@@ -88,7 +88,7 @@ func (b *budget) scrape(at time.Time) error {
 			for _, a := range p.Attrs {
 				labels[strings.ReplaceAll(a.Name, ".", "_")] = a.Text()
 			}
-			if err := put(p.Value.Float(), labels); err != nil {
+			if err := put(p.Value+float64(p.Count), labels); err != nil {
 				return err
 			}
 		}

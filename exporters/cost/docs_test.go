@@ -1,13 +1,14 @@
 package cost_test
 
 import (
-	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
@@ -17,8 +18,10 @@ import (
 func everything(t *testing.T) *cost.Book {
 	t.Helper()
 	b := cost.NewBook(now, cost.Options{
-		Rules:   []cost.Rule{{Attribute: cost.Environment, Keys: []string{"env"}, Aliases: map[string]string{"prod": "production", "dev": "development"}}, {Attribute: cost.Team, Keys: []string{"team"}}},
-		Budgets: []cost.Budget{{Name: "all", Amount: cost.Whole(1), Currency: "USD"}},
+		Rules: []cost.Rule{{Attribute: cost.Environment, Keys: []string{"env"}, Aliases: map[string]string{"prod": "production", "dev": "development"}}, {Attribute: cost.Team, Keys: []string{"team"}}},
+		Budgets: []cost.Budget{{
+			Name: "all", Amount: cost.Whole(1), Currency: "USD", Match: map[string]string{cost.Environment: "production", cost.Team: "a"},
+		}},
 	})
 	load(
 		t, b, "a.csv", line("1", 9, 29, `{"env":"prod","team":"a"}`), line("2", 9, 29, `{"env":"dev","team":"a"}`),
@@ -27,49 +30,35 @@ func everything(t *testing.T) *cost.Book {
 	return b
 }
 
-// TestPage compares the table of metrics in the documentation with the metrics.
-func TestPage(t *testing.T) {
-	page := string(exportertest.Read(t, "../../docs/cost.md"))
-	var want []string
-	exposed := string(exposition(t, everything(t)))
-	for _, family := range everything(t).Read(now).Families {
-		var names []string
-		rules := false
-		for _, a := range family.Points[len(family.Points)-1].Attrs {
-			if a.Name == cost.Environment || a.Name == cost.Team {
-				rules = true
-			} else {
-				names = append(names, a.Name)
+// TestFamilies: what a book says has the declared attributes and no others, and each metric is exposed.
+func TestFamilies(t *testing.T) {
+	b := everything(t)
+	exposed := string(exposition(t, b))
+	said := b.Read(now).Families
+	rules := []cost.Rule{{Attribute: cost.Environment}, {Attribute: cost.Team}}
+	declared := cost.Families(rules)
+	if len(said) != len(declared) {
+		t.Fatalf("a whole book says %d metrics, want %d", len(said), len(declared))
+	}
+	for i, family := range said {
+		if family.Name != declared[i].Name || !strings.Contains(exposed, "# TYPE "+family.PrometheusName()+" "+family.Kind.String()) {
+			t.Errorf("%s is not exposed, or not where %s is declared", family.Name, declared[i].Name)
+		}
+		seen := map[string]bool{}
+		for _, p := range family.Points {
+			for _, a := range p.Attrs {
+				seen[a.Name] = true
 			}
 		}
-		switch {
-		case rules:
-			names = append(names, "the attributes of rules")
-		case family.Name == "cost.budget":
-			names = append(names, "what the budget is for")
-		case family.Name == "cost.rows":
-			names = []string{cost.RowClass, cost.RowAllocation}
-		}
-		name := strings.ReplaceAll(family.Name, ".", "_") + map[string]string{"s": "_seconds"}[family.Unit]
-		if family.Kind == cost.Counter {
-			name += "_total"
-		}
-		if !strings.Contains(exposed, "# TYPE "+name+" ") {
-			t.Errorf("%s is not exposed", name)
-		}
-		want = append(want, fmt.Sprintf("| `%s` | `%s` | %s | %s |", family.Name, name, family.Unit, strings.Join(names, ", ")))
-	}
-	var got []string
-	for _, l := range strings.Split(page, "\n") {
-		if strings.HasPrefix(l, "| `cost.") && strings.Count(l, "|") == 5 {
-			got = append(got, l)
+		if d := cmp.Diff(slices.Sorted(slices.Values(declared[i].Attributes)), slices.Sorted(maps.Keys(seen)), cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("attributes of %s (-declared +said):\n%s", family.Name, d)
 		}
 	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("table of docs/cost.md (-code +page):\n%s", d)
-	}
+}
+
+// TestPage: formats and troubles are explained.
+func TestPage(t *testing.T) {
+	page := string(exportertest.Read(t, "../../docs/cost.md"))
 	for _, format := range cost.Formats() {
 		if !strings.Contains(page, "\n| `"+string(format)+"` |") {
 			t.Errorf("format %s is not on the page", format)

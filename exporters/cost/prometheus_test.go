@@ -11,12 +11,13 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
 
 func exposition(t testing.TB, b *cost.Book) []byte {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(cost.Collector(func() cost.Snapshot { return b.Read(now) }))
+	registry.MustRegister(metric.Collector(func() metric.Snapshot { return b.Read(now) }))
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +39,7 @@ func TestCollector(t *testing.T) {
 		}
 	}
 	exportertest.Golden(t, *update, "testdata/book.prom", exposition(t, b))
-	problems, err := testutil.CollectAndLint(cost.Collector(func() cost.Snapshot { return b.Read(now) }))
+	problems, err := testutil.CollectAndLint(metric.Collector(func() metric.Snapshot { return b.Read(now) }))
 	if err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v %v", problems, err)
 	}

@@ -29,7 +29,7 @@ func TestSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(text(b.Read(now), ""), text(restored.Read(now), "")); d != "" {
+	if d := cmp.Diff(text(b.Exact(now), ""), text(restored.Exact(now), "")); d != "" {
 		t.Errorf("(-saved +restored):\n%s", d)
 	}
 	if err := restored.Save(&again); err != nil || !bytes.Equal(bytesOfB, again.Bytes()) {

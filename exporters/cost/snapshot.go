@@ -1,46 +1,14 @@
 package cost
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
-
-// Kind is the kind of a metric.
-type Kind int
-
-// The kinds of metrics.
-const (
-	Gauge Kind = iota
-	Counter
-)
-
-// Snapshot is what a book says at one moment: plain data that the faces print.
-type Snapshot struct {
-	// Start is since when counters count.
-	Start time.Time
-	// Families are the metrics in a fixed order; those without points are left out.
-	Families []Family
-}
-
-// Family is one metric.
-type Family struct {
-	// Name and Unit are OpenTelemetry's (unit "s", "{row}" or "{currency}"), Help is one sentence.
-	Name, Unit, Help string
-	Kind             Kind
-	// Points are sorted by attributes.
-	Points []Point
-}
-
-// Point is one series of a metric.
-type Point struct {
-	Attrs event.Set
-	Value Amount
-}
 
 // maxStale is how old the newest data of a provider may be for sums of its last days to mean anything.
 const maxStale = 7 * 24 * time.Hour
@@ -49,14 +17,27 @@ const maxStale = 7 * 24 * time.Hour
 // provider that is not used any more is to stop burning the budget of freshness.
 const maxSilent = 62 * 24 * time.Hour
 
-// Read returns what the book says at now. It shares nothing with the book that changes later.
-func (b *Book) Read(now time.Time) Snapshot {
+// Read returns what the book says at now, as the nearest floating-point numbers of exact sums. It shares nothing with the
+// book that changes later. Do not show it before the first pass over all sources, or after a restart before the book is
+// restored: series that appear on a target that was up are money spent from 0.
+func (b *Book) Read(now time.Time) metric.Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	s := metric.Snapshot{Start: b.start}
+	all := b.read(now)
+	for i, family := range Families(b.options.Rules) {
+		if len(all[i]) > 0 {
+			s.Families = append(s.Families, shown(family, all[i]))
+		}
+	}
+	return s
+}
+
+// read returns the points of each of Families.
+func (b *Book) read(now time.Time) [][]point {
 	pieces := b.live()
 	newest := newestData(pieces, now)
-	s := Snapshot{Start: b.start}
-	for _, family := range []Family{
+	return [][]point{
 		b.readAccrued(pieces),
 		b.readSpend(pieces, newest, now),
 		b.readBudgets(),
@@ -64,19 +45,7 @@ func (b *Book) Read(now time.Time) Snapshot {
 		readAge(newest, now),
 		b.readRows(),
 		readTroubles(pieces),
-	} {
-		if len(family.Points) > 0 {
-			slices.SortFunc(family.Points, func(x, y Point) int { return compareSets(x.Attrs, y.Attrs) })
-			s.Families = append(s.Families, family)
-		}
 	}
-	return s
-}
-
-func compareSets(a, b event.Set) int {
-	return slices.CompareFunc(a, b, func(x, y event.Attr) int {
-		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Text(), y.Text()))
-	})
 }
 
 // newestData returns, for each provider, the end of the last charge that is for a day or less and has begun.
@@ -106,7 +75,7 @@ func (b *Book) allocated(allocation string) []event.Attr {
 }
 
 // readAccrued sums up everything: it grows by what is new, and falls by credits and corrections.
-func (b *Book) readAccrued(pieces []*livePiece) Family {
+func (b *Book) readAccrued(pieces []*livePiece) []point {
 	sums := map[accruedKey]Amount{}
 	for key := range b.accrued {
 		sums[key] = Amount{}
@@ -124,15 +93,12 @@ func (b *Book) readAccrued(pieces []*livePiece) Family {
 			}
 		}
 	}
-	family := Family{
-		Name: "cost.accrued", Unit: "{currency}", Kind: Gauge,
-		Help: "Cost known so far, of all periods. The difference of two moments is what was spent, credits and restated bills included.",
-	}
+	var points []point
 	for key, sum := range sums {
 		attrs := append(b.allocated(key.Allocation), event.String(MetricName, key.Metric.String()), event.String(CurrencyName, key.Currency))
-		family.Points = append(family.Points, Point{event.NewSet(attrs...), sum})
+		points = append(points, point{event.NewSet(attrs...), sum})
 	}
-	return family
+	return points
 }
 
 // spendKey is a series of cost.spend.
@@ -150,7 +116,7 @@ var trailing = [...]struct {
 
 // readSpend sums up the charges of some periods. The month to date is by billing period, as on the invoice; the others
 // are by the day of the charge.
-func (b *Book) readSpend(pieces []*livePiece, newest map[string]time.Time, now time.Time) Family {
+func (b *Book) readSpend(pieces []*livePiece, newest map[string]time.Time, now time.Time) []point {
 	sums := map[spendKey]Amount{}
 	for _, p := range pieces {
 		current := p.billing.contains(now)
@@ -172,38 +138,38 @@ func (b *Book) readSpend(pieces []*livePiece, newest map[string]time.Time, now t
 			}
 		}
 	}
-	family := Family{Name: "cost.spend", Unit: "{currency}", Kind: Gauge, Help: "Cost of a period that ends now, or with the last whole day of data."}
+	var points []point
 	for key, sum := range sums {
-		family.Points = append(family.Points, Point{event.NewSet(append(
+		points = append(points, point{event.NewSet(append(
 			b.allocated(key.Allocation), event.String(MetricName, key.Metric.String()), event.String(CurrencyName, key.Currency),
 			event.String(SpendPeriod, key.period), event.String(CategoryName, string(key.category)),
 		)...), sum})
 	}
-	return family
+	return points
 }
 
 func (d days) contains(now time.Time) bool {
 	return !now.Before(timeOf(d.Start)) && now.Before(timeOf(d.End))
 }
 
-func (b *Book) readBudgets() Family {
-	family := Family{Name: "cost.budget", Unit: "{currency}", Kind: Gauge, Help: "Amount that may be spent in a calendar month."}
+func (b *Book) readBudgets() []point {
+	var points []point
 	for _, budget := range b.options.Budgets {
 		attrs := []event.Attr{event.String(BudgetName, budget.Name), event.String(CurrencyName, budget.Currency), event.String(SpendPeriod, "month")}
 		for name, value := range budget.Match {
 			attrs = append(attrs, event.String(name, value))
 		}
-		family.Points = append(family.Points, Point{event.NewSet(attrs...), budget.Amount})
+		points = append(points, point{event.NewSet(attrs...), budget.Amount})
 	}
-	return family
+	return points
 }
 
 // readEnvironments counts the environments that have charges in the current billing period.
-func (b *Book) readEnvironments(pieces []*livePiece, now time.Time) Family {
-	family := Family{Name: "cost.environments", Unit: "{environment}", Kind: Gauge, Help: "Environments that tags name in the current billing period."}
+func (b *Book) readEnvironments(pieces []*livePiece, now time.Time) []point {
+	var points []point
 	at := slices.IndexFunc(b.options.Rules, func(r Rule) bool { return r.Attribute == Environment })
 	if at < 0 || len(pieces) == 0 {
-		return family
+		return points
 	}
 	none, _ := b.options.Rules[at].value(nil)
 	seen := map[string]bool{}
@@ -218,45 +184,45 @@ func (b *Book) readEnvironments(pieces []*livePiece, now time.Time) Family {
 		}
 	}
 	delete(seen, none)
-	family.Points = []Point{{nil, Whole(int64(len(seen)))}}
-	return family
+	points = []point{{nil, Whole(int64(len(seen)))}}
+	return points
 }
 
-func readAge(newest map[string]time.Time, now time.Time) Family {
-	family := Family{Name: "cost.data.age", Unit: "s", Kind: Gauge, Help: "Time since the end of the newest charge that is known."}
+func readAge(newest map[string]time.Time, now time.Time) []point {
+	var points []point
 	for provider, end := range newest {
 		if now.Sub(end) > maxSilent {
 			continue
 		}
 		age := max(0, now.Sub(end)) / time.Second
-		family.Points = append(family.Points, Point{event.NewSet(event.String(ProviderName, provider)), Whole(int64(age))})
+		points = append(points, point{event.NewSet(event.String(ProviderName, provider)), Whole(int64(age))})
 	}
-	return family
+	return points
 }
 
-func (b *Book) readRows() Family {
-	family := Family{Name: "cost.rows", Unit: "{row}", Kind: Counter, Help: "Rows of deliveries that said something new, by what became of them."}
+func (b *Book) readRows() []point {
+	var points []point
 	for key, n := range b.rows {
 		attrs := []event.Attr{event.String(RowClass, string(key.Class))}
 		if key.Class != Unparsable {
 			attrs = append(attrs, event.Bool(RowAllocation, key.Tagged))
 		}
-		family.Points = append(family.Points, Point{event.NewSet(attrs...), Whole(n)})
+		points = append(points, point{event.NewSet(attrs...), Whole(n)})
 	}
-	return family
+	return points
 }
 
 // readTroubles counts what is wrong with the deliveries that count now.
-func readTroubles(pieces []*livePiece) Family {
+func readTroubles(pieces []*livePiece) []point {
 	sums := map[Trouble]int64{}
 	for _, p := range pieces {
 		for t, n := range p.troubles {
 			sums[t] += n
 		}
 	}
-	family := Family{Name: "cost.data.troubles", Unit: "{row}", Kind: Gauge, Help: "Rows of the present data with something wrong, by what."}
+	var points []point
 	for _, t := range slices.Sorted(maps.Keys(sums)) {
-		family.Points = append(family.Points, Point{event.NewSet(event.String(TroubleName, string(t))), Whole(sums[t])})
+		points = append(points, point{event.NewSet(event.String(TroubleName, string(t))), Whole(sums[t])})
 	}
-	return family
+	return points
 }

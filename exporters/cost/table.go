@@ -30,7 +30,10 @@ type tagColumn struct {
 	index int
 }
 
-var errMissing = errors.New("it has no column")
+var (
+	errMissing = errors.New("it has no column")
+	errCut     = errors.New("it ends within a record")
+)
 
 // tables are the formats with a head and rows.
 var tables = map[Format]table{
@@ -68,17 +71,20 @@ func (t table) read(r *reader, in io.Reader) error {
 	if err := r.head(t, head); err != nil {
 		return err
 	}
-	width := len(head)
+	width, cut := len(head), false
 	for {
 		record, line, err := records.next()
 		broken := errors.Is(err, errQuote) || errors.Is(err, errTooLong)
 		switch {
+		case errors.Is(err, io.EOF) && cut:
+			return errCut
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil && !broken:
 			return fmt.Errorf("line %d: %w", line, err)
 		}
 		r.begin(line)
+		cut = (broken || len(record) != width) && !bytes.HasSuffix(records.buffer, []byte("\n"))
 		switch {
 		case broken:
 			r.report.Bad++

@@ -95,19 +95,19 @@ func TestCostIsDeclared(t *testing.T) {
 	}
 	have := families(t, telemetry.Cost)
 	for _, f := range book.Read(time.Date(2024, 9, 30, 23, 59, 0, 0, time.UTC)).Families {
-		name := label(f.Name)
-		if f.Unit == "s" {
-			name += "_seconds"
-		}
-		kind := telemetry.Gauge
-		if f.Kind == cost.Counter {
-			name, kind = name+"_total", telemetry.Counter
-		}
+		name := f.PrometheusName()
 		got, ok := have[name]
 		delete(have, name)
-		if !ok || got.Kind != kind {
-			t.Errorf("%s, a %v, is in the table: %t, %v", name, kind, ok, got.Kind)
+		if !ok || got.Kind.String() != f.Kind.String() {
+			t.Errorf("%s, a %v, is in the table: %t, %v", name, f.Kind, ok, got.Kind)
 			continue
+		}
+		want := []string{}
+		for _, a := range f.Attributes {
+			want = append(want, label(a))
+		}
+		if diff := cmp.Diff(sorted(want), slices.DeleteFunc(sorted(got.Labels), func(l string) bool { return l == label(event.Overflow) })); diff != "" {
+			t.Errorf("labels of %s (-exporter +table):\n%s", name, diff)
 		}
 		for _, p := range f.Points {
 			for _, a := range p.Attrs {

@@ -1,0 +1,175 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// stat is by what it shows that a file has changed.
+type stat struct {
+	size     int64
+	modified int64 // nanoseconds since 1970
+}
+
+func statOf(info fs.FileInfo) stat { return stat{info.Size(), info.ModTime().UnixNano()} }
+
+// glimpse is how a file was when it was first seen so.
+type glimpse struct {
+	stat
+	at time.Time
+}
+
+// files knows which files were read as they are.
+type files struct {
+	read     map[string]stat
+	pending  map[string]glimpse
+	byOthers map[string]string // which source has a file, in this round
+}
+
+func newFiles() files { return files{read: map[string]stat{}, pending: map[string]glimpse{}} }
+
+func (f *files) begin() { f.byOthers = map[string]string{} }
+
+// settled tells whether a file has not changed for a while, by its own time or by ours: clocks of file servers differ.
+func (f *files) settled(path string, s stat, now time.Time, settle time.Duration) bool {
+	if now.Sub(time.Unix(0, s.modified)) >= settle {
+		delete(f.pending, path)
+		return true
+	}
+	seen, ok := f.pending[path]
+	if !ok || seen.stat != s {
+		f.pending[path] = glimpse{s, now}
+		return settle <= 0
+	}
+	return now.Sub(seen.at) >= settle
+}
+
+func checkPatterns(s Source) error {
+	for _, pattern := range s.Include {
+		if _, err := filepath.Match(pattern, ""); err != nil {
+			return fmt.Errorf("sources::%s::include: want a pattern, have %q", s.Name, pattern)
+		}
+	}
+	return nil
+}
+
+var (
+	errNoFile  = errors.New("no file is there")
+	errMoving  = errors.New("it changed while it was read")
+	errParquet = errors.New("it is a Parquet file, which this build does not read")
+)
+
+// look reads the files of a source that are new or changed. Those that are gone count on: bills are moved away.
+func (r *round) look() {
+	var paths []string
+	for _, pattern := range r.source.Include {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			r.failed(fmt.Errorf("pattern %q: %w", pattern, err))
+		}
+		paths = append(paths, found...)
+	}
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		if r.ctx.Err() != nil {
+			return
+		}
+		info, err := os.Stat(path)
+		if err == nil && !info.Mode().IsRegular() {
+			continue
+		}
+		if other, taken := r.files.byOthers[path]; taken {
+			err = fmt.Errorf("file %q is of source %q already", path, other)
+		}
+		r.files.byOthers[path] = r.source.Name
+		if err == nil && r.files.read[path] == statOf(info) && info.Size() > 0 {
+			r.counts[Good]++
+			continue
+		}
+		if err == nil && !r.files.settled(path, statOf(info), r.now, r.options.Settle) {
+			r.counts[Waiting]++
+			continue
+		}
+		if err == nil {
+			err = r.load(path, statOf(info))
+		}
+		if err != nil {
+			r.failed(err)
+			continue
+		}
+		r.counts[Good]++
+	}
+	if len(r.counts) == 0 {
+		// Not as if nothing was ever spent: perhaps the directory is not mounted yet.
+		r.failed(errNoFile)
+	}
+}
+
+// load reads one file into the book, as a whole or not at all.
+func (r *round) load(path string, before stat) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	in, err := r.text(f, before.size)
+	if err != nil {
+		return fmt.Errorf("file %q: %w", path, err)
+	}
+	defer in.Close()
+	delivery := r.book.Begin(path, "")
+	if _, err := delivery.Read("", r.source.Format, stopping{r.ctx, in}, r.source.Read); err != nil {
+		return err
+	}
+	after, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if statOf(after) != before {
+		return fmt.Errorf("file %q: %w", path, errMoving)
+	}
+	result, err := delivery.Commit()
+	if err != nil {
+		return err
+	}
+	r.changed = r.changed || result.Changed > 0
+	r.files.read[path] = before
+	delete(r.files.pending, path)
+	return nil
+}
+
+// text returns the text of a file, which may be Parquet.
+func (r *round) text(f *os.File, size int64) (io.ReadCloser, error) {
+	magic := make([]byte, 4)
+	if _, err := f.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch {
+	case string(magic) != "PAR1":
+		return io.NopCloser(f), nil
+	case r.options.Parquet == nil:
+		return nil, errParquet
+	}
+	return r.options.Parquet(f, size)
+}
+
+// stopping ends reading when it is not wanted any more.
+type stopping struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+// Read is io.Reader's.
+func (s stopping) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.in.Read(p)
+}
