@@ -248,9 +248,9 @@ func (w *world) external(s slo.ExternalSeries) {
 		} else if code == "500" {
 			continue
 		}
-		for _, job := range []string{"shop", "checkout"} {
-			labels["job"] = job
-			w.put("up", map[string]string{"job": job}, 1)
+		for _, job := range []string{"shop", "checkout", "plimsoll"} {
+			labels["job"], labels["instance"] = job, job+":80"
+			w.put("up", map[string]string{"job": job, "instance": job + ":80"}, 1)
 			if !s.Histogram {
 				w.put(s.Name, labels, n)
 				continue

@@ -109,8 +109,6 @@ func elsewhere() map[diag.Code]string {
 		diag.SeriesUnknown: "TestSpecs in package closed",
 		diag.LabelUnknown:  "TestSpecs in package closed",
 
-		diag.ObjectSize: "TestTooLarge in package dashboards",
-
 		diag.ReceiverMissing:    "TestMissing in package amconfig",
 		diag.AlertmanagerLayout: "TestMergeRefuses in package amconfig",
 

@@ -381,7 +381,7 @@ func TestEditable(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := next("a: 3\n")
-	want := []Conflict{{"a.yaml", "was edited since plimsoll wrote it", "--force overwrites it"}}
+	want := []Conflict{{Path: "a.yaml", Reason: "was edited since plimsoll wrote it", Hint: "--force overwrites it"}}
 	if d := cmp.Diff(want, p.Conflicts); d != "" {
 		t.Errorf("conflicts (-want +got):\n%s", d)
 	}

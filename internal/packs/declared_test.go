@@ -8,12 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/coverage"
-	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
@@ -67,7 +65,7 @@ func declared(t *testing.T) map[string][]string {
 			out[name] = strings.Fields(labels)
 		}
 	}
-	for _, f := range counters.Families(domains()...) {
+	for _, f := range append(counters.Families(domains()...), cost.Families(nil)...) {
 		var labels []string
 		for _, a := range f.Attributes {
 			labels = append(labels, strings.ReplaceAll(a, ".", "_"))
@@ -78,17 +76,6 @@ func declared(t *testing.T) map[string][]string {
 			continue
 		}
 		out[name] = labels
-	}
-	// The book has no list of what it may say: what it says of the bills in testdata is one.
-	for _, f := range book(t).Read(time.Date(2024, 9, 29, 0, 0, 0, 0, time.UTC)).Families {
-		name := metric.Family{Name: f.Name, Unit: f.Unit, Kind: map[cost.Kind]metric.Kind{cost.Counter: metric.Counter, cost.Gauge: metric.Gauge}[f.Kind]}.PrometheusName()
-		for _, p := range f.Points {
-			for _, a := range p.Attrs {
-				if label := strings.ReplaceAll(a.Name, ".", "_"); a.Name != event.Overflow && !slices.Contains(out[name], label) {
-					out[name] = append(out[name], label)
-				}
-			}
-		}
 	}
 	return out
 }
@@ -197,12 +184,4 @@ func TestNames(t *testing.T) {
 			}
 		}
 	}
-}
-
-// book returns a book with the bill of testdata.
-func book(t *testing.T) *cost.Book {
-	t.Helper()
-	b := cost.NewBook(t0, cost.Options{})
-	load(t, b, "sample", nil)
-	return b
 }

@@ -120,9 +120,9 @@ func newPlay(t *testing.T, name string, interval time.Duration, domains []counte
 			}
 			return s
 		}),
-		cost.Collector(func() cost.Snapshot {
+		metric.Collector(func() metric.Snapshot {
 			if p.book == nil {
-				return cost.Snapshot{}
+				return metric.Snapshot{}
 			}
 			return p.book.Read(p.now)
 		}),
