@@ -3,9 +3,7 @@ package ledger_test
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -14,41 +12,13 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
+	"github.com/plimsoll-slo/plimsoll/internal/mounttest"
 )
-
-// inNamespace runs the calling test again in a process that may mount file systems nobody else sees; they vanish with
-// the process. It returns true in that process.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	const mark = "PLIMSOLL_TEST_NAMESPACE"
-	if os.Getenv(mark) != "" {
-		return true
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), mark+"=1")
-	attr := &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	if os.Geteuid() != 0 {
-		attr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS
-		attr.Unshareflags = 0
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	cmd.SysProcAttr = attr
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err != nil && !errors.As(err, &exit):
-		t.Skipf("mount namespaces are not allowed here: %v", err) // reason: the kernel refuses; TestFaults injects faults
-	case err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()):
-		t.Errorf("in a mount namespace: %v\n%s", err, out)
-	}
-	return false
-}
 
 // TestFullDisk: on a full disk nothing is acknowledged or counted, nothing that was is lost, and when there is room
 // again everything goes on.
 func TestFullDisk(t *testing.T) {
-	if !inNamespace(t) {
+	if !mounttest.InNamespace(t) {
 		return
 	}
 	dir := t.TempDir()

@@ -2,44 +2,15 @@ package output
 
 import (
 	"errors"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// inNamespace runs the calling test again in a process that may mount file systems nobody else sees;
-// they vanish with the process. It returns true in that process.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	const mark = "PLIMSOLL_TEST_NAMESPACE"
-	if os.Getenv(mark) != "" {
-		return true
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), mark+"=1")
-	attr := &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	if os.Geteuid() != 0 {
-		attr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS
-		attr.Unshareflags = 0
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	cmd.SysProcAttr = attr
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err != nil && !errors.As(err, &exit):
-		t.Skipf("mount namespaces are not allowed here: %v", err) // reason: the kernel refuses; faults are injected elsewhere
-	case err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()):
-		t.Errorf("in a mount namespace: %v\n%s", err, out)
-	}
-	return false
-}
+	"github.com/plimsoll-slo/plimsoll/internal/mounttest"
+)
 
 // mount puts a small file system of its own at a new directory.
 func mount(t *testing.T, options string) string {
@@ -57,7 +28,7 @@ func mount(t *testing.T, options string) string {
 }
 
 func TestFullDisk(t *testing.T) {
-	if !inNamespace(t) {
+	if !mounttest.InNamespace(t) {
 		return
 	}
 	dir := mount(t, "size=128k")
@@ -78,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestReadOnlyDirectory(t *testing.T) {
-	if !inNamespace(t) {
+	if !mounttest.InNamespace(t) {
 		return
 	}
 	dir := mount(t, "size=128k")

@@ -4,43 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// inNamespace runs the calling test again in a process that may mount file systems nobody else sees; they vanish with
-// the process. It returns true in that process.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	const mark = "PLIMSOLL_TEST_NAMESPACE"
-	if os.Getenv(mark) != "" {
-		return true
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), mark+"=1")
-	attr := &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	if os.Geteuid() != 0 {
-		attr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS
-		attr.Unshareflags = 0
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	cmd.SysProcAttr = attr
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err != nil && !errors.As(err, &exit):
-		t.Skipf("mount namespaces are not allowed here: %v", err) // reason: the kernel refuses
-	case err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()):
-		t.Errorf("in a mount namespace: %v\n%s", err, out)
-	}
-	return false
-}
+	"github.com/plimsoll-slo/plimsoll/internal/mounttest"
+)
 
 // onOwnDisk moves the data of a world to a small file system.
 func onOwnDisk(t *testing.T, w *world, options string) {
@@ -67,7 +38,7 @@ func onOwnDisk(t *testing.T, w *world, options string) {
 // TestFullDisk: a full disk refuses samples, so that their senders keep them, and keeps ticks due; when there is room
 // again, nothing was lost.
 func TestFullDisk(t *testing.T) {
-	if !inNamespace(t) {
+	if !mounttest.InNamespace(t) {
 		return
 	}
 	plain := newWorld(t, Options{})
@@ -114,7 +85,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestReadOnly: without the right to write there is no server, and the error says why.
 func TestReadOnly(t *testing.T) {
-	if !inNamespace(t) {
+	if !mounttest.InNamespace(t) {
 		return
 	}
 	w := newWorld(t, Options{})
