@@ -55,7 +55,7 @@ var arrows = []arrow{
 	{"exporters/source", []string{"exporters/event"}},
 	{"exporters/metric", []string{"exporters/event"}},
 	{"exporters/counters", []string{"exporters/event", "exporters/metric"}},
-	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger"}},
+	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger", "exporters/source"}},
 	{"exporters/pipelines/sources", []string{
 		"exporters/event", "exporters/source", "exporters/pipelines", "exporters/incidents", "exporters/onboarding", // for mappings
 	}},

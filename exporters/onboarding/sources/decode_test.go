@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"maps"
-	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,62 +12,26 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding/sources"
-	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
 var observed = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-type fixture struct {
-	name   string
-	body   []byte
-	decode source.Decoder
+func everything(t testing.TB) []exportertest.Delivery {
+	t.Helper()
+	return exportertest.Deliveries(t, sources.Kinds())
 }
 
-func everything(t testing.TB) []fixture {
+func check(t testing.TB, what string, f exportertest.Delivery, body []byte) []event.Event {
 	t.Helper()
-	var all []fixture
-	for _, kind := range sources.Kinds() {
-		files, err := filepath.Glob("testdata/" + kind.Name + "/*.json")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no payloads of %s: %v", kind.Name, err)
-		}
-		for _, file := range files {
-			all = append(all, fixture{strings.TrimPrefix(file, "testdata/"), exportertest.Read(t, file), kind.Decode})
-		}
-	}
-	return all
-}
-
-func check(t testing.TB, what string, f fixture, body []byte) []event.Event {
-	t.Helper()
-	events, err := f.decode(http.Header{}, body, observed)
-	if (err == nil) == (len(events) == 0) {
-		t.Errorf("%s %s: %d events and error %v", f.name, what, len(events), err)
-	}
-	if err != nil && len(err.Error()) > 120 {
-		t.Errorf("%s %s: the error quotes the body: %v", f.name, what, err)
-	}
-	for _, e := range events {
-		line, err := json.Marshal(e)
-		named := e.Name == event.Unused || strings.HasPrefix(e.Key, e.Subject+"/") && e.Subject != ""
-		if err != nil || len(line) > 2048 || !named || len(e.Key) > 1024 || e.Time.After(observed.Add(event.MaxSkew)) || e.Time.Year() < 1970 {
-			t.Errorf("%s %s: %v is no lawful event: %v", f.name, what, e, err)
-		}
-		for _, a := range e.Attrs {
-			if text := a.Text(); text == "" || text != event.Clean(text) {
-				t.Errorf("%s %s: unsafe %s", f.name, what, a.Name)
-			}
-		}
-	}
-	return events
+	return f.Lawful(t, what, body, observed)
 }
 
 func TestGolden(t *testing.T) {
 	var lines []byte
 	for _, f := range everything(t) {
-		lines = append(append(lines, "# "+f.name+"\n"...), exportertest.Lines(t, check(t, "as it is", f, f.body))...)
+		lines = append(append(lines, "# "+f.Name+"\n"...), exportertest.Lines(t, check(t, "as it is", f, f.Body))...)
 	}
 	exportertest.Golden(t, *update, "testdata/all.golden", lines)
 }
@@ -80,17 +42,17 @@ var planted = []string{"hunter2 fell over", "hunter2@example.com", "https://exam
 func TestMeant(t *testing.T) {
 	meant := map[string]bool{}
 	for _, f := range everything(t) {
-		exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
+		exportertest.Mutate(t, f.Body, func(p exportertest.Place, with func(any) []byte) {
 			if !p.Leaf {
 				return
 			}
 			for _, text := range planted {
 				if strings.Contains(string(exportertest.Lines(t, check(t, p.Path, f, with(text)))), "hunter2") && !strings.HasSuffix(p.Path, "id") && !strings.HasSuffix(p.Path, "source") {
-					t.Errorf("%s %s: %q goes on", f.name, p.Path, text)
+					t.Errorf("%s %s: %q goes on", f.Name, p.Path, text)
 				}
 			}
 			if strings.Contains(string(exportertest.Lines(t, check(t, p.Path, f, with("canary-7")))), "canary-7") {
-				kind, _, _ := strings.Cut(f.name, "/")
+				kind, _, _ := strings.Cut(f.Name, "/")
 				meant[kind+" "+p.Path] = true
 			}
 		})
@@ -108,7 +70,7 @@ var hostile = []any{
 
 func TestHostileValues(t *testing.T) {
 	for _, f := range everything(t) {
-		exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
+		exportertest.Mutate(t, f.Body, func(p exportertest.Place, with func(any) []byte) {
 			for _, value := range hostile {
 				check(t, p.Path, f, with(value))
 			}
@@ -123,13 +85,13 @@ func FuzzKinds(f *testing.F) {
 	kinds := sources.Kinds()
 	for _, one := range everything(f) {
 		for i, kind := range kinds {
-			if strings.HasPrefix(one.name, kind.Name) {
-				f.Add(byte(i), one.body)
+			if strings.HasPrefix(one.Name, kind.Name) {
+				f.Add(byte(i), one.Body)
 			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, which byte, body []byte) {
 		kind := kinds[int(which)%len(kinds)]
-		check(t, "", fixture{kind.Name, nil, kind.Decode}, body)
+		check(t, "", exportertest.Delivery{Name: kind.Name, Body: nil, Decode: kind.Decode}, body)
 	})
 }
