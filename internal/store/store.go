@@ -7,6 +7,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +93,9 @@ func Open(dir string, o Options) (*Store, error) {
 		s.dir, s.temp = tmp, true
 	}
 	s.room.dir = s.dir
+	if err := dropMarkers(s.dir, cmp.Or(o.Logger, slog.New(slog.DiscardHandler))); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %q: %w", s.dir, err), s.removeTemp())
+	}
 	to := tsdbOptions(o)
 	to.BlocksToDelete = s.blocksToDelete
 	db, err := tsdb.Open(s.dir, o.Logger, o.Registerer, to, nil)
