@@ -159,7 +159,7 @@ bin/sloth: tools/sloth/go.mod
 
 # The programs that make test-real needs. Prometheus comes without its service discoveries, which take 20 minutes to
 # compile.
-real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool cortex thanos vault)
+real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanager amtool cortex thanos vault versitygw)
 go_build_real := nice -n 19 $(GO) build -p 1 -buildvcs=false -ldflags '-s -w'
 
 .PHONY: tools-real
@@ -171,6 +171,8 @@ bin/promtool bin/prometheus: tools/prometheus/go.mod
 	$(go_build_real) -tags=remove_all_sd -modfile=$< -o $@ github.com/prometheus/prometheus/cmd/$(@F)
 bin/alertmanager bin/amtool: tools/alertmanager/go.mod
 	$(go_build_real) -modfile=$< -o $@ github.com/prometheus/alertmanager/cmd/$(@F)
+bin/versitygw: tools/versitygw/go.mod
+	$(go_build_real) -modfile=$< -o $@ github.com/versity/versitygw/cmd/versitygw
 bin/vault: tools/vault/go.mod tools/vault/main.go
 	cd tools/vault; $(go_build_real) -o $(CURDIR)/$@ .
 # Cortex and Thanos build in their own modules only, where their replacements count; slicelabels is what their releases

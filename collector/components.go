@@ -75,7 +75,7 @@ func Components(now func() time.Time) (otelcol.Factories, error) {
 		hostmetricsreceiver.NewFactory(),
 		filelogreceiver.NewFactory(),
 		platformevents.NewFactory(now),
-		cost.NewFactory(now, nil), // Parquet is in the large build
+		cost.NewFactory(now, cost.Readers{}), // buckets are in the large build
 	)
 	processors, errProcessors := otelcol.MakeFactoryMap[processor.Factory](
 		memorylimiterprocessor.NewFactory(),

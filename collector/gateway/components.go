@@ -17,6 +17,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/collector"
 	"github.com/plimsoll-slo/plimsoll/collector/receiver/cost"
+	"github.com/plimsoll-slo/plimsoll/exporters/cost/bucket"
 )
 
 // Command is the name of the large build's program.
@@ -39,7 +40,7 @@ func Components(now func() time.Time) (otelcol.Factories, error) {
 	}
 	return all, errors.Join(
 		add(all.Receivers, prometheusreceiver.NewFactory()),
-		add(all.Receivers, cost.NewFactory(now, parquetOpener())), // in place of the small build's
+		add(all.Receivers, cost.NewFactory(now, cost.Readers{Parquet: parquetOpener(), Buckets: bucket.Open})), // in place of the small build's
 		add(all.Processors, k8sattributesprocessor.NewFactory()),
 		add(all.Exporters, prometheusremotewriteexporter.NewFactory()),
 	)

@@ -5,12 +5,11 @@ package gateway
 import (
 	"io"
 
-	"github.com/plimsoll-slo/plimsoll/collector/receiver/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/cost/parquet"
 )
 
 // parquetOpener returns what opens bills in Parquet.
-func parquetOpener() cost.Parquet {
+func parquetOpener() func(io.ReaderAt, int64) (io.ReadCloser, error) {
 	return func(file io.ReaderAt, size int64) (io.ReadCloser, error) {
 		text, err := parquet.Open(file, size)
 		if err != nil {

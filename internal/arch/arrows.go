@@ -66,6 +66,7 @@ var arrows = []arrow{
 		"exporters/event", "exporters/source", "exporters/secrets", "exporters/secrets/sources", "internal/diag", "internal/yamlsrc",
 	}},
 	{"exporters/coverage", []string{"exporters/event", "exporters/metric", "exporters/counters", "internal/yamlsrc"}},
+	{"exporters/cost/bucket", []string{"exporters/cost/intake"}},
 	{"exporters/cost/intake", []string{"exporters/event", "exporters/metric", "exporters/cost"}},
 	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
 	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
@@ -103,7 +104,7 @@ var arrows = []arrow{
 
 	// The collector: only its list of components knows them all.
 	{"collector", []string{"collector/internal/...", "collector/receiver/...", "collector/connector/...", "collector/processor/..."}},
-	{"collector/gateway", []string{"collector", "collector/receiver/cost", "exporters/cost/parquet"}},
+	{"collector/gateway", []string{"collector", "collector/receiver/cost", "exporters/cost/bucket", "exporters/cost/parquet"}},
 	{"collector/internal/...", []string{"collector/internal/...", "exporters/...", "slo", "burnrate"}},
 	{"collector/receiver/...", []string{"collector/internal/...", "exporters/...", "slo", "burnrate"}},
 	{"collector/connector/...", []string{"collector/internal/...", "exporters/...", "slo", "burnrate"}},

@@ -11,7 +11,8 @@ var budget = map[string]int{
 	"cmd/plimsoll": 820,
 	// Each domain of telemetry is one to three small packages of ours.
 	"cmd/plimsoll-collector": 1030,
-	"cmd/plimsoll-gateway":   1700,
+	// 1700 without buckets of bills: minio-go is 22.
+	"cmd/plimsoll-gateway": 1740,
 }
 
 // linked returns the number of packages outside the standard library that a program links, itself

@@ -52,8 +52,17 @@ type SourceConfig struct {
 	// Kind is one of the formats of docs/cost.md. By default it is the name.
 	Kind string `mapstructure:"kind"`
 
-	// Include are patterns for the paths of files.
+	// Include are patterns for the paths of files, or for the keys of objects.
 	Include []string `mapstructure:"include"`
+
+	// BucketURL is a bucket of an object store with the API of S3, behind its endpoint.
+	BucketURL string `mapstructure:"bucket_url"`
+
+	// Region of the bucket, if the endpoint does not say it.
+	Region string `mapstructure:"region"`
+
+	// CredentialsFile has AWS' format and is read for each look. Without it the environment and the machine are asked.
+	CredentialsFile string `mapstructure:"credentials_file"`
 
 	// BaseURL is where the API of OpenCost begins.
 	BaseURL string `mapstructure:"base_url"`
@@ -70,7 +79,8 @@ type SourceConfig struct {
 	// Timeout of one request. 1m.
 	Timeout time.Duration `mapstructure:"timeout"`
 
-	// Interval is the least time between two looks at the source. That of the receiver for files, 1h for the API.
+	// Interval is the least time between two looks at the source. That of the receiver for files, 15m for a bucket, 1h for
+	// the API.
 	Interval time.Duration `mapstructure:"interval"`
 
 	// Currency is the code for rows that do not say it; OpenCost never does.
@@ -192,6 +202,14 @@ func (s SourceConfig) source(name string) (intake.Source, error) {
 		}
 	} else if s.TokenFile != "" || s.Days != 0 || s.Aggregate != "" || s.Timeout != 0 {
 		errs = append(errs, fmt.Errorf("sources::%s: token_file, days, aggregate and timeout are for a base_url", name))
+	}
+	if s.BucketURL != "" {
+		out.Bucket = &intake.BucketOptions{URL: s.BucketURL, Region: s.Region, CredentialsFile: s.CredentialsFile}
+		if s.Interval == 0 {
+			out.Every = 15 * time.Minute
+		}
+	} else if s.Region != "" || s.CredentialsFile != "" {
+		errs = append(errs, fmt.Errorf("sources::%s: region and credentials_file are for a bucket_url", name))
 	}
 	if s.TimeZone != "" {
 		zone, err := time.LoadLocation(s.TimeZone)

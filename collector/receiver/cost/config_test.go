@@ -21,7 +21,7 @@ func parse(t *testing.T, text string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := cost.NewFactory(time.Now, nil).CreateDefaultConfig().(*cost.Config)
+	cfg := cost.NewFactory(time.Now, cost.Readers{}).CreateDefaultConfig().(*cost.Config)
 	if err := conf.Unmarshal(cfg); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func TestPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg := cost.NewFactory(time.Now, nil).CreateDefaultConfig().(*cost.Config)
+		cfg := cost.NewFactory(time.Now, cost.Readers{}).CreateDefaultConfig().(*cost.Config)
 		if err := own.Unmarshal(cfg); err != nil {
 			t.Fatalf("%s: %v", page, err)
 		}

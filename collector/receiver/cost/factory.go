@@ -1,5 +1,5 @@
-// Package cost is a collector receiver that reads bills and cost reports from files, and costs from OpenCost, and passes
-// on what the platform costs. Nothing of costs is passed on before each source was read once as a whole.
+// Package cost is a collector receiver that reads bills and cost reports from files and buckets, and costs from OpenCost,
+// and passes on what the platform costs. Nothing of costs is passed on before each source was read once as a whole.
 package cost
 
 import (
@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/cost/intake"
 )
 
 const (
@@ -19,19 +21,23 @@ const (
 	scopeName = "github.com/plimsoll-slo/plimsoll/collector/receiver/cost"
 )
 
-// Parquet opens a Parquet file as comma-separated values.
-type Parquet func(file io.ReaderAt, size int64) (io.ReadCloser, error)
+// Readers are what larger builds read besides.
+type Readers struct {
+	// Parquet opens a Parquet file as comma-separated values. nil: such files are refused.
+	Parquet func(file io.ReaderAt, size int64) (io.ReadCloser, error)
+	// Buckets opens a bucket of an object store. nil: sources with one are refused.
+	Buckets func(intake.BucketOptions) (intake.Bucket, error)
+}
 
-// NewFactory returns the receiver's factory. now is the clock by which bills are read and what is passed on is stamped;
-// parquet is nil in builds that do not read such files.
-func NewFactory(now func() time.Time, parquet Parquet) receiver.Factory {
+// NewFactory returns the receiver's factory. now is the clock by which bills are read and what is passed on is stamped.
+func NewFactory(now func() time.Time, readers Readers) receiver.Factory {
 	return receiver.NewFactory(
 		component.MustNewType(typeName),
 		createDefaultConfig,
 		receiver.WithMetrics(func(
 			_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics,
 		) (receiver.Metrics, error) {
-			return newReceiver(cfg.(*Config), set, next, now, parquet)
+			return newReceiver(cfg.(*Config), set, next, now, readers)
 		}, component.StabilityLevelDevelopment),
 	)
 }

@@ -21,7 +21,7 @@ type costReceiver struct {
 	set     receiver.Settings
 	next    consumer.Metrics
 	now     func() time.Time
-	parquet Parquet
+	readers Readers
 	obs     *receiverhelper.ObsReport
 
 	intake *intake.Intake // nil until Start
@@ -33,12 +33,12 @@ type costReceiver struct {
 	missing []string
 }
 
-func newReceiver(cfg *Config, set receiver.Settings, next consumer.Metrics, now func() time.Time, parquet Parquet) (*costReceiver, error) {
+func newReceiver(cfg *Config, set receiver.Settings, next consumer.Metrics, now func() time.Time, readers Readers) (*costReceiver, error) {
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{ReceiverID: set.ID, Transport: "file", ReceiverCreateSettings: set})
 	if err != nil {
 		return nil, err
 	}
-	return &costReceiver{cfg: cfg, set: set, next: next, now: now, parquet: parquet, obs: obs}, nil
+	return &costReceiver{cfg: cfg, set: set, next: next, now: now, readers: readers, obs: obs}, nil
 }
 
 // Start takes up what was read before, and begins to look at the sources.
@@ -47,7 +47,7 @@ func (r *costReceiver) Start(ctx context.Context, _ component.Host) error {
 	if err != nil {
 		return err
 	}
-	options.Parquet = r.parquet
+	options.Parquet, options.Buckets = r.readers.Parquet, r.readers.Buckets
 	if r.intake, err = intake.Open(options, r.now()); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (w *world) start(change func(*cost.Config)) {
 	w.t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	w.sink, w.logs = new(consumertest.MetricsSink), logs
-	factory := cost.NewFactory(w.clock, nil)
+	factory := cost.NewFactory(w.clock, cost.Readers{})
 	cfg := factory.CreateDefaultConfig().(*cost.Config)
 	cfg.Sources = map[string]cost.SourceConfig{"focus": {Include: []string{filepath.Join(w.dir, "*.csv*")}}}
 	cfg.Budgets = []cost.BudgetConfig{{Name: "dev", Match: map[string]string{"deployment.environment.name": "dev"}, Amount: "12000.10", Currency: "USD"}}
@@ -314,7 +314,7 @@ func TestStorageBroken(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "costs.gob"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	factory := cost.NewFactory(time.Now, nil)
+	factory := cost.NewFactory(time.Now, cost.Readers{})
 	cfg := factory.CreateDefaultConfig().(*cost.Config)
 	cfg.Sources = map[string]cost.SourceConfig{"focus": {Include: []string{sample}}}
 	cfg.Storage.Directory = dir

@@ -15,10 +15,13 @@ import (
 // stat is by what it shows that a file has changed.
 type stat struct {
 	size     int64
-	modified int64 // nanoseconds since 1970
+	modified int64  // nanoseconds since 1970
+	tag      string // of an object
 }
 
-func statOf(info fs.FileInfo) stat { return stat{info.Size(), info.ModTime().UnixNano()} }
+func statOf(info fs.FileInfo) stat {
+	return stat{size: info.Size(), modified: info.ModTime().UnixNano()}
+}
 
 // glimpse is how a file was when it was first seen so.
 type glimpse struct {
@@ -66,42 +69,47 @@ var (
 	errParquet = errors.New("it is a Parquet file, which this build does not read")
 )
 
-// look reads the files of a source that are new or changed. Those that are gone count on: bills are moved away.
-func (r *round) look() {
-	var paths []string
-	for _, pattern := range r.source.Include {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			r.failed(fmt.Errorf("pattern %q: %w", pattern, err))
-		}
-		paths = append(paths, found...)
-	}
-	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
+// found is a file or an object as it was found.
+type found struct {
+	path string // by which the book knows it
+	stat
+	err    error
+	settle bool // it may be in the midst of being written
+	// open returns its content.
+	open func() (document, error)
+	// now returns how it is after it was read.
+	now func() (stat, error)
+}
+
+// document is an open file.
+type document interface {
+	io.ReadCloser
+	io.ReaderAt
+}
+
+// take reads the files or objects of a source that are new or changed. Those that are gone count on: bills are moved away.
+func (r *round) take(all []found) {
+	for _, f := range all {
 		if r.ctx.Err() != nil {
 			return
 		}
-		info, err := os.Stat(path)
-		if err == nil && !info.Mode().IsRegular() {
-			continue
+		if other, taken := r.files.byOthers[f.path]; taken {
+			f.err = fmt.Errorf("file %q is of source %q already", f.path, other)
 		}
-		if other, taken := r.files.byOthers[path]; taken {
-			err = fmt.Errorf("file %q is of source %q already", path, other)
-		}
-		r.files.byOthers[path] = r.source.Name
-		if err == nil && r.files.read[path] == statOf(info) && info.Size() > 0 {
+		r.files.byOthers[f.path] = r.source.Name
+		if f.err == nil && r.files.read[f.path] == f.stat && f.size > 0 {
 			r.counts[Good]++
 			continue
 		}
-		if err == nil && !r.files.settled(path, statOf(info), r.now, r.options.Settle) {
+		if f.err == nil && f.settle && !r.files.settled(f.path, f.stat, r.now, r.options.Settle) {
 			r.counts[Waiting]++
 			continue
 		}
-		if err == nil {
-			err = r.load(path, statOf(info))
+		if f.err == nil {
+			f.err = r.load(f)
 		}
-		if err != nil {
-			r.failed(err)
+		if f.err != nil {
+			r.failed(f.err)
 			continue
 		}
 		r.counts[Good]++
@@ -112,41 +120,75 @@ func (r *round) look() {
 	}
 }
 
+// globbed returns the regular files of a source, sorted.
+func (r *round) globbed() []found {
+	var paths []string
+	for _, pattern := range r.source.Include {
+		some, err := filepath.Glob(pattern)
+		if err != nil {
+			r.failed(fmt.Errorf("pattern %q: %w", pattern, err))
+		}
+		paths = append(paths, some...)
+	}
+	slices.Sort(paths)
+	var out []found
+	for _, path := range slices.Compact(paths) {
+		f := found{path: path, settle: true}
+		f.open = func() (document, error) { return os.Open(path) }
+		f.now = func() (stat, error) {
+			info, err := os.Stat(path)
+			if err != nil {
+				return stat{}, err
+			}
+			return statOf(info), nil
+		}
+		info, err := os.Stat(path)
+		if err == nil && !info.Mode().IsRegular() {
+			continue
+		}
+		if f.err = err; err == nil {
+			f.stat = statOf(info)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 // load reads one file into the book, as a whole or not at all.
-func (r *round) load(path string, before stat) error {
-	f, err := os.Open(path)
+func (r *round) load(file found) error {
+	f, err := file.open()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	in, err := r.text(f, before.size)
+	in, err := r.text(f, file.size)
 	if err != nil {
-		return fmt.Errorf("file %q: %w", path, err)
+		return fmt.Errorf("file %q: %w", file.path, err)
 	}
 	defer in.Close()
-	delivery := r.book.Begin(path, "")
+	delivery := r.book.Begin(file.path, "")
 	if _, err := delivery.Read("", r.source.Format, stopping{r.ctx, in}, r.source.Read); err != nil {
 		return err
 	}
-	after, err := os.Stat(path)
+	after, err := file.now()
 	if err != nil {
 		return err
 	}
-	if statOf(after) != before {
-		return fmt.Errorf("file %q: %w", path, errMoving)
+	if after != file.stat {
+		return fmt.Errorf("file %q: %w", file.path, errMoving)
 	}
 	result, err := delivery.Commit()
 	if err != nil {
 		return err
 	}
 	r.changed = r.changed || result.Changed > 0
-	r.files.read[path] = before
-	delete(r.files.pending, path)
+	r.files.read[file.path] = file.stat
+	delete(r.files.pending, file.path)
 	return nil
 }
 
 // text returns the text of a file, which may be Parquet.
-func (r *round) text(f *os.File, size int64) (io.ReadCloser, error) {
+func (r *round) text(f document, size int64) (io.ReadCloser, error) {
 	magic := make([]byte, 4)
 	if _, err := f.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err

@@ -22,8 +22,10 @@ type Source struct {
 	// Name tells sources apart.
 	Name   string
 	Format cost.Format
-	// Include are patterns of filepath.Match for the paths of files.
+	// Include are patterns of filepath.Match for the paths of files, or of path.Match for the keys of objects.
 	Include []string
+	// Bucket is where the objects are that Include means. nil for files.
+	Bucket *BucketOptions
 	// API is OpenCost, for the formats that are answers of it. nil for files.
 	API *API
 	// Read says how to understand what files do not say.
@@ -42,6 +44,8 @@ type Options struct {
 	Settle time.Duration
 	// Parquet opens a Parquet file as comma-separated values. nil refuses such files.
 	Parquet func(file io.ReaderAt, size int64) (io.ReadCloser, error)
+	// Buckets opens a bucket. nil refuses sources with one.
+	Buckets func(BucketOptions) (Bucket, error)
 }
 
 // Names and values of attributes of cost.files.
@@ -87,6 +91,11 @@ func Open(o Options, now time.Time) (*Intake, error) {
 		options: o, next: map[string]time.Time{}, client: map[string]*http.Client{}, whole: map[string]bool{},
 		counts: map[string]map[string]int{}, files: newFiles(),
 	}
+	for _, s := range o.Sources {
+		if s.Bucket != nil && o.Buckets == nil {
+			return nil, fmt.Errorf("source %q: %w", s.Name, errNoBuckets)
+		}
+	}
 	if err := i.restore(now); err != nil {
 		return nil, err
 	}
@@ -104,10 +113,13 @@ func (i *Intake) Poll(ctx context.Context, now time.Time) error {
 			continue
 		}
 		r := &round{Intake: i, ctx: ctx, source: s, now: now, counts: map[string]int{}}
-		if s.API != nil {
+		switch {
+		case s.API != nil:
 			r.api()
-		} else {
-			r.look()
+		case s.Bucket != nil:
+			r.lookInto(*s.Bucket)
+		default:
+			r.take(r.globbed())
 		}
 		if ctx.Err() != nil {
 			return errors.Join(append(errs, ctx.Err())...)
@@ -216,9 +228,16 @@ func (o Options) Check() error {
 			bad(s, "base_url: %s is read from files", s.Format)
 		case (s.API != nil) == (len(s.Include) > 0):
 			bad(s, "include: want files, or the base_url of an OpenCost, and not both")
+		case s.API != nil && s.Bucket != nil:
+			bad(s, "bucket_url: want a bucket or the base_url of an OpenCost, and not both")
 		}
 		if s.API != nil {
 			if err := s.API.check(); err != nil {
+				bad(s, "%w", err)
+			}
+		}
+		if s.Bucket != nil {
+			if err := s.Bucket.check(); err != nil {
 				bad(s, "%w", err)
 			}
 		}
