@@ -89,6 +89,9 @@ func bars(title, description, noValue string, u unit, q query) panel {
 // list is a table of the labels of one query and its value.
 func list(title, description, noValue, expr string, value column, labels ...column) panel {
 	value.of = "A"
+	if value.unit == count { // increases are estimates, seldom whole
+		expr = "round(" + expr + ")"
+	}
 	return panel{
 		kind: tableKind, title: title, description: description, w: 12, h: 8, unit: plain, noValue: noValue,
 		queries: []query{{expr: expr, instant: true}}, columns: append(labels, value), sortBy: value.title, mostFirst: true,
