@@ -44,7 +44,7 @@ func leftOut(d *page) {
 		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", s.Title, s.Name, s.Enable)
 	}
 	d.rows = append(d.rows, row{id: 90, title: "Not shown here", panels: []panel{{
-		kind: textKind, title: "What to enable", w: width, h: min(5+2*len(d.missing), 20), markdown: b.String(),
+		kind: textKind, title: "What to enable", w: width, h: min(5+len(d.missing), 20), markdown: b.String(),
 		description: "Telemetry that Plimsoll knows and that no data source of the specs names.",
 	}}})
 }
