@@ -9,8 +9,9 @@ import (
 
 // annotations marks the times of alerts of these severities, of maintenance, of
 // budget policies that hold back releases, of incidents, and, where alerts of
-// every severity are wanted, of deployments to production.
-func (v *view) annotations(filter string, severities ...string) []annotation {
+// every severity are wanted, of deployments to production. filter chooses SLOs,
+// and of the services that incidents and deployments are of.
+func (v *view) annotations(filter, of string, severities ...string) []annotation {
 	var out []annotation
 	for _, s := range severities {
 		a := annotation{
@@ -49,15 +50,16 @@ func (v *view) annotations(filter string, severities ...string) []annotation {
 	}
 	if v.uses(telemetry.Incidents) {
 		out = append(out, annotation{
-			name: "Incidents", expr: agg("sum", "incident_severity", sel(telemetry.IncidentOpen)) + " > 0",
+			name: "Incidents", expr: agg("sum", "incident_severity", sel(telemetry.IncidentOpen, of)) + " > 0",
 			title: "Incident", text: "{{incident_severity}}", color: bad,
 		})
 	}
 	if v.uses(telemetry.Pipelines) && len(severities) > 1 {
 		out = append(out, annotation{
+			off:  filter == chosen, // somebody always deploys something
 			name: "Deployments",
 			expr: agg("sum", "service_name, deployment_environment_name, platform_deployment_kind",
-				"increase("+sel(telemetry.Deployments, `platform_environment_tier="production"`)+"[5m])") + " > 0",
+				"increase("+sel(telemetry.Deployments, of, `platform_environment_tier="production"`)+"[5m])") + " > 0",
 			title: "{{platform_deployment_kind}}: {{service_name}}", text: "to {{deployment_environment_name}}", color: good,
 		})
 	}

@@ -13,7 +13,7 @@ func debug(v *view) page {
 	d.description = "One SLO, and everything of the platform that may be behind its trouble."
 	d.from = "now-6h"
 	d.variables = variables(true)
-	d.annotations = v.annotations(onlyIt, slo.Page, slo.Ticket)
+	d.annotations = v.annotations(onlyIt, ofServices, slo.Page, slo.Ticket)
 	d.rows = []row{{id: 1, title: "$slo", panels: append(v.now(), v.allWindows(), v.windowTable(), v.errorRatio(), v.budget().sized(12, 8))}}
 	v.section(&d, telemetry.Pipelines, row{id: 2, title: "Pipelines", collapsed: true, panels: v.steps()})
 	v.section(&d, telemetry.Pipelines, row{id: 3, title: "Deployments and recent changes", collapsed: true, panels: v.changes()})

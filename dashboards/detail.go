@@ -12,11 +12,9 @@ func detail(v *view) page {
 	d.description = "One SLO: its events, its burn rates with their thresholds, and its budget."
 	d.from = "now-6h"
 	d.variables = variables(true)
-	d.annotations = v.annotations(onlyIt, slo.Page, slo.Ticket)
+	d.annotations = v.annotations(onlyIt, ofServices, slo.Page, slo.Ticket)
 	burn := row{id: 3, title: "Burn rates", panels: []panel{v.allWindows(), v.windowTable()}}
-	for n := range v.mostTiers() {
-		burn.panels = append(burn.panels, v.tierPanel(n))
-	}
+	burn.panels = append(burn.panels, v.eachTier(v.tierPanel)...)
 	d.rows = []row{
 		{id: 1, title: "$slo", panels: v.now()},
 		{id: 2, title: "Error budget", panels: []panel{v.budget(), v.alertHistory()}},
@@ -74,7 +72,7 @@ func (v *view) budget() panel {
 // alertHistory is when alerts fired.
 func (v *view) alertHistory() panel {
 	return panel{
-		kind: barsKind, title: "Firing alerts", w: 8, h: 8, unit: count, min: new(0.0),
+		kind: barsKind, title: "Firing alerts", w: 8, h: 8, unit: count, min: new(0.0), stacked: true,
 		description: "Number of firing alerts by severity; more than one for SLOs with groups.",
 		noValue:     "No alert fired in this time", thresholds: uncolored(),
 		fixed: []fixed{{slo.Page + "$", bad}, {slo.Ticket + "$", notice}, {"^" + slo.AlertNoData, good}},
@@ -117,6 +115,18 @@ func (v *view) windowTable() panel {
 		},
 		sortBy: "Events",
 	}
+}
+
+// eachTier is a panel for each tier, two in a line; the last of an odd number has a line of its own.
+func (v *view) eachTier(draw func(n int) panel) []panel {
+	var out []panel
+	for n := range v.mostTiers() {
+		out = append(out, draw(n))
+	}
+	if len(out)%2 == 1 {
+		out[len(out)-1].w = width
+	}
+	return out
 }
 
 // tierPanel is the two windows of tier number n and its threshold.

@@ -15,7 +15,7 @@ func executive(v *view) page {
 	d.description = "Which promises are kept, and how much error budget is left."
 	d.from, d.refresh, d.step = "now-28d", "15m", "1h"
 	d.variables = variables(false)
-	d.annotations = v.annotations(chosen, slo.Page)
+	d.annotations = v.annotations(chosen, ofServices, slo.Page)
 	d.rows = []row{
 		{id: 1, title: "Overview", panels: append([]panel{header("How to read this",
 			"An SLO is a promise. **Budget left** is 100 % when nothing failed, 0 % when it is just kept, and less when it is broken. "+

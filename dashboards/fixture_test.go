@@ -152,6 +152,14 @@ type (
 				Unit, NoValue string
 				Links         []jsonLink
 				Thresholds    struct{ Steps []jsonStep }
+				DisplayName   string
+				Mappings      []struct {
+					Type    string
+					Options struct {
+						Match  string
+						Result struct{ Text, Color string }
+					}
+				}
 			}
 			Overrides []struct {
 				Matcher    struct{ ID, Options string }

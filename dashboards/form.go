@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/plimsoll-slo/plimsoll/internal/diag"
+	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // Form is the way in which dashboards reach Grafana. All forms hold the same JSON.
@@ -80,7 +81,7 @@ func lowerTo(d page, schema Schema) ([]byte, error) {
 
 // filled returns o with the defaults in place of zero values.
 func (o Options) filled() Options {
-	o.UID = cmp.Or(o.UID, "plimsoll")
+	o.UID = cmp.Or(o.UID, slo.DefaultDashboardUID)
 	o.Folder = cmp.Or(o.Folder, "SLOs")
 	o.Path = cmp.Or(o.Path, "/var/lib/grafana/dashboards/plimsoll")
 	o.Form = cmp.Or(o.Form, Files)
@@ -92,9 +93,10 @@ func (o Options) filled() Options {
 // with the uid or the schema.
 func (o Options) Check() error {
 	o = o.filled()
+	if err := slo.CheckDashboardUID(o.UID); err != nil {
+		return err
+	}
 	switch {
-	case !regexp.MustCompile(`^[A-Za-z0-9_-]{1,30}$`).MatchString(o.UID):
-		return fmt.Errorf("want a uid of 1 to 30 letters, digits, - and _, have %q", o.UID)
 	case !slices.Contains(Forms(), o.Form):
 		return fmt.Errorf("want one of the forms %q, have %q", Forms(), o.Form)
 	case !slices.Contains(Schemas(), o.Schema):

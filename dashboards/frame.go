@@ -25,7 +25,7 @@ const (
 func (v *view) uidExecutive() string { return v.opts.UID + "-executive" }
 func (v *view) uidOnCall() string    { return v.opts.UID + "-oncall" }
 func (v *view) uidDebug() string     { return v.opts.UID + "-debug" }
-func (v *view) uidDetail() string    { return v.opts.UID + "-slo" }
+func (v *view) uidDetail() string    { return slo.DetailUID(v.opts.UID) }
 
 // maxUID is the length that Grafana allows.
 const maxUID = 40

@@ -21,6 +21,15 @@ func lintLegible() perDashboard {
 			if p.GridPos.H < least[p.Type] {
 				t.Errorf("%s %q is %d high, want at least %d", p.Type, p.Title, p.GridPos.H, least[p.Type])
 			}
+			if p.Type == "bargauge" && p.FieldConfig.Defaults.DisplayName == "" {
+				t.Errorf("bars %q have no name where there is one", p.Title)
+			}
+			if ms := p.FieldConfig.Defaults.Mappings; p.Type == "stat" {
+				last := ms[len(ms)-1]
+				if r := last.Options.Result; last.Options.Match != "null" || r.Text != p.FieldConfig.Defaults.NoValue || r.Color != neutral {
+					t.Errorf("number %q shows nothing as %+v", p.Title, last)
+				}
+			}
 			if p.Type != "table" || p.Datasource.Type != "prometheus" {
 				continue
 			}
@@ -41,7 +50,7 @@ func lintLegible() perDashboard {
 					t.Errorf("table %q leaves %d pixels for the name of an SLO, want %d", p.Title, (pixels-values)/columns, longName)
 				}
 			}
-			if columns*90+values > pixels {
+			if columns*150+values > pixels {
 				t.Errorf("table %q has %d columns in %d pixels", p.Title, columns, pixels)
 			}
 		}

@@ -219,6 +219,9 @@ func lowerPanel(p panel, step string) dashboard.Panel {
 // lowerElsewhere fills m from a panel whose data are not in a Prometheus.
 func lowerElsewhere(p panel, m *dashboard.Panel) {
 	expr := p.queries[0].expr
+	m.FieldConfig = &dashboard.FieldConfigSource{
+		Defaults: dashboard.FieldConfig{NoValue: &p.noValue}, Overrides: []dashboard.DashboardFieldConfigSourceOverrides{},
+	}
 	if p.kind == logsKind {
 		from := &common.DataSourceRef{Type: new("loki"), Uid: new("${logs}")}
 		m.Type, m.Datasource = "logs", from
@@ -236,9 +239,6 @@ func lowerElsewhere(p panel, m *dashboard.Panel) {
 		Filters: []tempo.TraceqlFilter{}, Datasource: from,
 	}}
 	m.Options = table.Options{ShowHeader: true, CellHeight: new(common.TableCellHeightSm)}
-	m.FieldConfig = &dashboard.FieldConfigSource{
-		Defaults: dashboard.FieldConfig{NoValue: &p.noValue}, Overrides: []dashboard.DashboardFieldConfigSourceOverrides{},
-	}
 }
 
 // letter names query i.
@@ -264,6 +264,12 @@ func fieldConfig(p panel) dashboard.FieldConfigSource {
 		Color:      &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdThresholds},
 		Thresholds: lowerThresholds(p.thresholds),
 		Mappings:   lowerMappings(p.mappings),
+	}
+	switch p.kind {
+	case statKind:
+		f.Mappings = append(f.Mappings, nothing(p.noValue, len(f.Mappings)))
+	case gaugesKind:
+		f.DisplayName = new("${__series.name}") // else a bar that is alone has no name
 	}
 	if p.decimals > 0 {
 		f.Decimals = new(float64(p.decimals))
@@ -299,6 +305,18 @@ func lowerMappings(ms []mapping) []dashboard.ValueMapping {
 	return out
 }
 
+// nothing shows text where there is no value, in no colour: Grafana's own noValue has the colour of the lowest values.
+// It is mapping number i.
+func nothing(text string, i int) dashboard.ValueMapping {
+	return dashboard.ValueMapping{SpecialValueMap: &dashboard.SpecialValueMap{
+		Type: dashboard.MappingTypeSpecialValue,
+		Options: dashboard.DashboardSpecialValueMapOptions{
+			Match:  dashboard.SpecialValueMatchNull,
+			Result: dashboard.ValueMappingResult{Text: &text, Color: new(neutral), Index: new(int32(i))},
+		},
+	}}
+}
+
 // lastValue reduces a series to its last value.
 func lastValue() common.ReduceDataOptions {
 	return common.ReduceDataOptions{Values: new(false), Calcs: []string{"lastNotNull"}}
@@ -319,9 +337,11 @@ func statOptions(named bool) stat.Options {
 func gaugeOptions() bargauge.Options {
 	return bargauge.Options{
 		DisplayMode: common.BarGaugeDisplayModeBasic, ValueMode: common.BarGaugeValueModeColor,
-		NamePlacement: common.BarGaugeNamePlacementLeft, ShowUnfilled: true, Sizing: common.BarGaugeSizingAuto,
-		MinVizWidth: 8, MinVizHeight: 16, MaxVizHeight: 300, Legend: legendOptions(false), ReduceOptions: lastValue(),
+		NamePlacement: common.BarGaugeNamePlacementLeft, ShowUnfilled: true, Sizing: common.BarGaugeSizingManual,
+		MinVizWidth: 8, MinVizHeight: 16, MaxVizHeight: 40, Legend: legendOptions(false), ReduceOptions: lastValue(),
 		Orientation: common.VizOrientationHorizontal,
+		// Left to itself the text is as large as a bar, and names are cut off.
+		Text: &common.VizTextDisplayOptions{TitleSize: new(12.0), ValueSize: new(14.0)},
 	}
 }
 
@@ -348,6 +368,9 @@ func graph(p panel) common.GraphFieldConfig {
 	}
 	if p.kind == barsKind {
 		g.DrawStyle, g.FillOpacity, g.ShowPoints = new(common.GraphDrawStyleBars), new(60.0), new(common.VisibilityModeNever)
+	}
+	if p.stacked {
+		g.Stacking = &common.StackingConfig{Mode: new(common.StackingModeNormal), Group: new("A")}
 	}
 	if p.lines {
 		g.ThresholdsStyle.Mode = common.GraphThresholdsStyleModeDashed
@@ -422,10 +445,13 @@ func columnWidth(c column) int {
 	return max(width, 90)
 }
 
+// noCell is what an empty cell shows.
+const noCell = "–"
+
 func columnProperties(c column) []dashboard.DynamicConfigValue {
 	var out []dashboard.DynamicConfigValue
 	add := func(id string, value any) { out = append(out, dashboard.DynamicConfigValue{Id: id, Value: value}) }
-	add("noValue", "–") // else every empty cell says what an empty panel means
+	add("noValue", noCell) // else every empty cell says what an empty panel means
 	if len(c.of) == 1 {
 		add("custom.width", columnWidth(c))
 	}
@@ -435,8 +461,12 @@ func columnProperties(c column) []dashboard.DynamicConfigValue {
 	if c.decimals > 0 {
 		add("decimals", c.decimals)
 	}
-	if len(c.mappings) > 0 {
-		add("mappings", lowerMappings(c.mappings))
+	mappings := lowerMappings(c.mappings)
+	if len(c.thresholds) > 0 {
+		mappings = append(mappings, nothing(noCell, len(mappings)))
+	}
+	if len(mappings) > 0 {
+		add("mappings", mappings)
 	}
 	if len(c.thresholds) > 0 {
 		add("thresholds", lowerThresholds(c.thresholds))

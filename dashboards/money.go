@@ -57,9 +57,9 @@ func (v *view) unusual() panel {
 			{of: "cost_currency", title: "Currency"},
 			{of: "A", title: "Last day", unit: count},
 			{of: "B", title: "Usual day", unit: count},
-			{of: "C", title: "Times the usual", unit: multiple, decimals: 1, thresholds: []threshold{{nil, good}, {new(1.5), notice}, {new(2.0), bad}}},
+			{of: "C", title: "Factor", unit: multiple, decimals: 1, thresholds: []threshold{{nil, good}, {new(1.5), notice}, {new(2.0), bad}}},
 		},
-		sortBy: "Times the usual", mostFirst: true,
+		sortBy: "Factor", mostFirst: true,
 	}
 }
 

@@ -14,11 +14,8 @@ func onCall(v *view) page {
 	d.description = "What burns, how long the budget lasts, and which alert is near."
 	d.from, d.refresh = "now-3h", "30s"
 	d.variables = variables(false)
-	d.annotations = v.annotations(chosen, slo.Page, slo.Ticket)
-	tiers := row{id: 2, title: "Burn rates, in multiples of what fires", collapsed: true}
-	for n := range v.mostTiers() {
-		tiers.panels = append(tiers.panels, v.nearness(n))
-	}
+	d.annotations = v.annotations(chosen, ofServices, slo.Page, slo.Ticket)
+	tiers := row{id: 2, title: "Burn rates, in multiples of what fires", collapsed: true, panels: v.eachTier(v.nearness)}
 	d.rows = []row{{id: 1, title: "What is wrong", panels: append(v.firing(), v.urgent(), v.alertTable(chosen))}, tiers}
 	v.section(&d, telemetry.Incidents, row{id: 3, title: "Incidents", panels: v.openIncidents()})
 	v.section(&d, telemetry.Pipelines, row{id: 4, title: "Pipelines and deployments", panels: v.blocked()})

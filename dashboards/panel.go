@@ -56,6 +56,7 @@ type panel struct {
 	named              bool // a number shows the names of its series as well
 	thresholds         []threshold
 	lines              bool // draw the thresholds as lines
+	stacked            bool // bars on top of each other
 	mappings           []mapping
 	columns            []column // of a table, from left to right; others are hidden
 	sortBy             string   // title of a column, least first

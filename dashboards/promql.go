@@ -16,6 +16,8 @@ import (
 const (
 	chosen = slo.LabelSLO + `=~"$slo",` + slo.LabelService + `=~"$service",` + slo.LabelTeam + `=~"$team"`
 	onlyIt = slo.LabelSLO + `="$slo"`
+
+	ofServices = `service_name=~"$service"` // of telemetry
 )
 
 // bySLO are the labels of a row about one SLO. Groups of a grouped SLO are

@@ -313,7 +313,7 @@ func TestAnnotationsLeaveRoom(t *testing.T) {
 	for _, kind := range []string{"oncall", "executive"} {
 		for _, a := range parse(t, generate(t, set, Options{}))[kind].Annotations.List {
 			got := result(t, e, jsonTarget{Expr: a.Expr}, everything())
-			off := a.Name == "Ticket alerts" || strings.HasPrefix(a.Name, "Releases: ")
+			off := a.Name == "Ticket alerts" || a.Name == "Deployments" || strings.HasPrefix(a.Name, "Releases: ")
 			if a.Enable == off || strings.HasSuffix(a.Name, " alerts") && len(got) != 1 {
 				t.Errorf("%s: annotation %q is on: %t, and marks %d things at a time", kind, a.Name, a.Enable, len(got))
 			}

@@ -44,7 +44,7 @@ func leftOut(d *page) {
 		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", s.Title, s.Name, s.Enable)
 	}
 	d.rows = append(d.rows, row{id: 90, title: "Not shown here", panels: []panel{{
-		kind: textKind, title: "What to enable", w: width, h: min(5+2*len(d.missing), 20), markdown: b.String(),
+		kind: textKind, title: "What to enable", w: width, h: min(5+len(d.missing), 20), markdown: b.String(),
 		description: "Telemetry that Plimsoll knows and that no data source of the specs names.",
 	}}})
 }
@@ -89,6 +89,9 @@ func bars(title, description, noValue string, u unit, q query) panel {
 // list is a table of the labels of one query and its value.
 func list(title, description, noValue, expr string, value column, labels ...column) panel {
 	value.of = "A"
+	if value.unit == count { // increases are estimates, seldom whole
+		expr = "round(" + expr + ")"
+	}
 	return panel{
 		kind: tableKind, title: title, description: description, w: 12, h: 8, unit: plain, noValue: noValue,
 		queries: []query{{expr: expr, instant: true}}, columns: append(labels, value), sortBy: value.title, mostFirst: true,

@@ -62,7 +62,7 @@ func (v *view) serviceBoard(s *service) (page, error) {
 		name: slo.LabelSLO, label: "SLO", description: "SLOs of the service.",
 		query: fmt.Sprintf("label_values(%s, %s)", sel(slo.SeriesInfo, only), slo.LabelSLO),
 	}}
-	d.annotations = of.annotations(filter, slo.Page, slo.Ticket)
+	d.annotations = of.annotations(filter, "service_name="+strconv.Quote(s.name), slo.Page, slo.Ticket)
 	d.rows = []row{
 		{id: 1, title: "Promises", panels: []panel{v.about(s), of.promises(filter), of.alertTable(filter)}},
 		{id: 2, title: "Error budgets", panels: []panel{of.budgets(filter), of.burning(filter)}},

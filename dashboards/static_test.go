@@ -271,7 +271,7 @@ func strict(err error) error {
 
 func lintVariables() perDashboard {
 	ref := regexp.MustCompile(`\$\{?([A-Za-z_]\w*)`)
-	builtin := regexp.MustCompile(`^__(interval|rate_interval|range|url_time_range|data|field|all)$`)
+	builtin := regexp.MustCompile(`^__(interval|rate_interval|range|url_time_range|data|field|series|all)$`)
 	return func(t *testing.T, d jsonDashboard) {
 		used := map[string]bool{}
 		for _, m := range ref.FindAllSubmatch(d.raw, -1) {

@@ -36,12 +36,21 @@ func seen(at time.Duration) float64 {
 	return (at + 20*time.Second + tick - 1).Truncate(tick).Minutes()
 }
 
+// inGrafana says where people look at what is in the default data source.
+const inGrafana = `
+---
+apiVersion: plimsoll.dev/v1
+kind: DataSource
+metadata: {name: default}
+spec: {type: prometheus, grafana: {url: "https://grafana.example", dataSource: main}}
+`
+
 // A total outage pages as soon as the closed form says, and the page ends ten minutes after the outage.
 func TestOutagePagesWhenTheClosedFormSays(t *testing.T) {
 	t.Parallel()
 	from, to := 390*time.Minute, 420*time.Minute
 	x := traffic{job: "api", rate: between(6000, 1, from, to)}
-	w := newWorld(t, availability("99.9%", "{rolling: 30d}", "", "api"), rules.Options{})
+	w := newWorld(t, availability("99.9%", "{rolling: 30d}", "", "api")+inGrafana, rules.Options{})
 	w.run(minutes(440, x.scrape))
 
 	profile, _ := w.set.Profile(slo.DefaultName)
@@ -58,8 +67,9 @@ func TestOutagePagesWhenTheClosedFormSays(t *testing.T) {
 				t.Errorf("labels (-want +got):\n%s", diff)
 			}
 			wantText(t, e.Alert.Annotations, map[string]string{
-				"tier": "1h and 5m above 14.4", "runbook_url": "https://runbooks.example/shop", "dashboard_url": "",
-				"events": "7000 bad of 360000 in 1h", "burn_rate": "19.4",
+				"tier": "1h and 5m above 14.4", "runbook_url": "https://runbooks.example/shop",
+				"dashboard_url": "https://grafana.example/d/plimsoll-slo?var-datasource=main&var-service=shop&var-slo=api",
+				"events":        "7000 bad of 360000 in 1h", "burn_rate": "19.4",
 			})
 		}
 		if e.Alert.Labels["severity"] == slo.Page && e.Kind == engine.Resolved {

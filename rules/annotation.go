@@ -17,9 +17,6 @@ func (b *bundle) annotations(summary, description string) map[string]string {
 	out["description"] = description
 	out["runbook_url"] = askInfo("{{ .Labels." + slo.LabelRunbook + " }}")
 	out["dashboard_url"] = askInfo("{{ .Labels." + slo.LabelDashboard + " }}")
-	if url := b.opts.DashboardURL; url != "" {
-		out["dashboard_url"] = strings.ReplaceAll(escape(url), "{slo}", "{{ $labels.slo | urlquery }}")
-	}
 	return out
 }
 

@@ -208,6 +208,6 @@ func (b *bundle) infoLabels(x *slo.SLO) map[string]string {
 	add(slo.LabelBudgetWindow, x.Window.String())
 	add(slo.LabelSLI, x.SLI.Kind())
 	add(slo.LabelRunbook, x.Runbook)
-	add(slo.LabelDashboard, x.Links["dashboard"])
+	add(slo.LabelDashboard, b.source.DashboardURL(x))
 	return b.withSloth(x, out)
 }

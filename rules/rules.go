@@ -57,9 +57,6 @@ type Options struct {
 	// QueryOffset is how far evaluation lags behind. It must be at least the scrape timeout, or events of slow
 	// scrapes are lost for ever. 0 means DefaultQueryOffset.
 	QueryOffset time.Duration
-	// DashboardURL is the link to the dashboard of an SLO in alerts. {slo} stands for the name of the SLO. Empty
-	// means the link "dashboard" of the SLO.
-	DashboardURL string
 	// SlothNames adds the series that Sloth records, so that dashboards made for Sloth go on working.
 	SlothNames bool
 	// Namespace is the namespace of the resources of the operators; empty leaves it out.

@@ -239,7 +239,7 @@ func (r *reader) dataSource(d *document[dataSourceSpec]) {
 	x := DataSource{
 		Type: s.Type.V, URL: s.URL.V, Tenant: s.Tenant.V, BearerTokenFile: s.TokenFile.V,
 		ScrapeInterval: durationOr(s.Scrape, 30*time.Second), EvaluationInterval: durationOr(s.Evaluation, 30*time.Second),
-		Retention: durationOr(s.Retention, 0),
+		Retention: durationOr(s.Retention, 0), Grafana: s.Grafana.grafana(),
 	}
 	r.place("spec.type", s.Type.At)
 	if s.Scrape != nil {

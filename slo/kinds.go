@@ -189,6 +189,7 @@ type DataSource struct {
 	Telemetry []string         `json:"telemetry,omitempty"` // what is in use, sorted: names of package telemetry
 	Labels    []string         `json:"labels,omitempty"`    // that any series may carry besides job and instance, sorted
 	Series    []ExternalSeries `json:"series,omitempty"`    // that queries may read besides those of Telemetry, by name
+	Grafana   *Grafana         `json:"grafana,omitempty"`   // nil when not declared
 }
 
 // ExternalSeries is a metric of somebody else.

@@ -73,7 +73,7 @@ const (
 	LabelBudgetWindow = "budget_window" // Window.String
 	LabelSLI          = "sli"           // kind
 	LabelRunbook      = "runbook"
-	LabelDashboard    = "dashboard" // Links["dashboard"]
+	LabelDashboard    = "dashboard" // DataSource.DashboardURL
 )
 
 // SeriesLabels returns the labels of the series of s besides LabelSLO: its own

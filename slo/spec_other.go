@@ -105,7 +105,15 @@ type dataSourceSpec struct {
 	Telemetry []schema.Text      `spec:"telemetry" enum:"collector|cost|coverage|incidents|kubernetes|logs|onboarding|pipelines|platformapi|policy|secrets|storage|traces" doc:"Telemetry that is kept here: dashboards have panels for it, and check --closed knows its series."`
 	Labels    []schema.LabelName `spec:"labels" doc:"Labels that scraping, relabelling or a collector puts on series, besides job and instance; for check --closed."`
 	Series    []seriesSpec       `spec:"series" doc:"Further series that queries may read; for check --closed."`
+	Grafana   *grafanaSpec       `spec:"grafana" doc:"Where people look at the dashboards: alerts link to that of their SLO."`
 	At        yamlsrc.Value
+}
+
+type grafanaSpec struct {
+	URL        webURL      `spec:"url,required" doc:"Base URL of Grafana, without credentials."`
+	UID        uidStart    `spec:"uid" doc:"What the uids of the dashboards start with: build and apply use it unless --uid says the same." default:"plimsoll"`
+	DataSource schema.Text `spec:"dataSource" doc:"Name or uid of this data source in Grafana." default:"what Grafana chooses"`
+	At         yamlsrc.Value
 }
 
 type seriesSpec struct {

@@ -151,14 +151,15 @@ func (a *app) plan(args []string, f buildFlags) (*output.Plan, error) {
 	if f.target != "" && !slices.Contains(targets(), f.target) {
 		return nil, fmt.Errorf("want --target %s, have %q", strings.Join(targets(), ", "), f.target)
 	}
-	if err := f.boards.options().Check(); err != nil {
-		return nil, err
-	}
 	set, err := a.mustLoad(args)
 	if err != nil {
 		return nil, err
 	}
-	files, err := artifacts(set, rules.Target(f.target), f.boards.options())
+	boards, err := f.boards.options(set)
+	if err != nil {
+		return nil, err
+	}
+	files, err := artifacts(set, rules.Target(f.target), boards)
 	var large *dashboards.TooLargeError
 	if errors.As(err, &large) {
 		return nil, a.findings(diag.List{large.Finding()}, nil)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/dashboards"
 	"github.com/plimsoll-slo/plimsoll/internal/grafana"
+	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // grafanaFlags are the flags of what talks to Grafana.
@@ -31,7 +33,7 @@ type boardFlags struct {
 }
 
 func (f *boardFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.uid, "uid", "plimsoll", "start of the uids of the dashboards, and uid of their folder")
+	c.Flags().StringVar(&f.uid, "uid", "", "start of the uids of the dashboards, and uid of their folder (default: that of the data source, else "+slo.DefaultDashboardUID+")")
 	c.Flags().StringVar(&f.folder, "folder", "SLOs", "title of the folder of the dashboards, if it has to be created")
 }
 
@@ -50,8 +52,20 @@ func words[T ~string](list []T) string {
 	return strings.Join(out, ", ")
 }
 
-func (f boardFlags) options() dashboards.Options {
-	return dashboards.Options{UID: f.uid, Folder: f.folder, Form: dashboards.Form(f.form), Schema: dashboards.Schema(f.schema)}
+// options returns how the dashboards of set are generated. Alerts link to the uids that the data sources name, so
+// those are the ones to use.
+func (f boardFlags) options(set *slo.Set) (dashboards.Options, error) {
+	o := dashboards.Options{UID: f.uid, Folder: f.folder, Form: dashboards.Form(f.form), Schema: dashboards.Schema(f.schema)}
+	for _, d := range set.DataSources {
+		if d.Grafana == nil {
+			continue
+		}
+		if o.UID = cmp.Or(o.UID, d.Grafana.UID); o.UID != d.Grafana.UID {
+			return o, fmt.Errorf("want dashboards whose uids start with %q, to which the alerts of data source %q link, have %q", d.Grafana.UID, d.Name, o.UID)
+		}
+	}
+	o.UID = cmp.Or(o.UID, slo.DefaultDashboardUID)
+	return o, o.Check()
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -101,14 +115,15 @@ before, and another apply carries on.`,
 
 // planGrafana compiles the specs and compares their dashboards with those in Grafana.
 func (a *app) planGrafana(ctx context.Context, args []string, f grafanaFlags, b boardFlags, force bool) (*grafana.Plan, error) {
-	if err := b.options().Check(); err != nil {
-		return nil, err
-	}
 	set, err := a.mustLoad(args)
 	if err != nil {
 		return nil, err
 	}
-	files, err := dashboards.Generate(set, b.options())
+	o, err := b.options(set)
+	if err != nil {
+		return nil, err
+	}
+	files, err := dashboards.Generate(set, o)
 	if err != nil {
 		return nil, world(fmt.Errorf("generate dashboards: %w", err))
 	}
@@ -122,7 +137,7 @@ func (a *app) planGrafana(ctx context.Context, args []string, f grafanaFlags, b 
 	if err != nil {
 		return nil, err
 	}
-	p, err := client.Plan(ctx, grafana.Folder{UID: b.uid, Title: b.folder}, boards, grafana.PlanOptions{Force: force})
+	p, err := client.Plan(ctx, grafana.Folder{UID: o.UID, Title: o.Folder}, boards, grafana.PlanOptions{Force: force})
 	return p, world(err)
 }
 
