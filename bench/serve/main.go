@@ -127,6 +127,7 @@ func evaluate(w io.Writer, slos, ticks int) error {
 	fmt.Fprintf(w, "  open with empty data:  %8.2f s\n", opened.Seconds())
 	fmt.Fprintf(w, "  tick, median / worst:  %8.2f s / %.2f s wall, %.2f s / %.2f s CPU\n", wall[len(wall)/2].Seconds(), wall[len(wall)-1].Seconds(),
 		cpu[len(cpu)/2].Seconds(), cpu[len(cpu)-1].Seconds())
+	fmt.Fprintf(w, "  load of the machine:   %s, this program included, over the last 1, 5 and 15 minutes\n", load())
 	fmt.Fprintf(w, "  CPU per SLO and tick:  %8.3f ms median\n", float64((cpu[len(cpu)/2]/n).Microseconds())/1000)
 	runtime.GC()
 	fmt.Fprintf(w, "  memory:                %8.1f MB resident, %.1f KB per SLO above the empty process\n\n", float64(resident())/1e6, float64(resident()-before)/1e3/float64(slos))
@@ -199,6 +200,15 @@ func used() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// load is the load average of the machine.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if f := strings.Fields(string(text)); err == nil && len(f) > 3 {
+		return strings.Join(f[:3], ", ")
+	}
+	return "not known"
 }
 
 // resident is the memory of this process in bytes.

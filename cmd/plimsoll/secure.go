@@ -25,6 +25,7 @@ func (f *serveFlags) secure() error {
 			return world(fmt.Errorf("--web-config: %w", err))
 		}
 		users, certificates = authOf(f.webConfig, text)
+		f.server.Web.Users = users
 	}
 	if f.tokens != "" {
 		if err := f.readTokens(); err != nil {

@@ -5,8 +5,9 @@
 // What is Prometheus: the parser of the rule files, PromQL, the evaluation of a group, for and keep_firing_for,
 // staleness markers, query_offset, limit, the restore of alert state after a restart, and when alerts are sent.
 // What is not: the clock. A group of interval i is evaluated at the multiples of i since the Unix epoch, where a
-// Prometheus server adds an offset hashed from the group's name; and all groups due at one time run one after the
-// other, in the order of the files and of the groups in them, so that a group sees what earlier groups recorded.
+// Prometheus server adds an offset hashed from the group's name; and all groups due at one time are evaluated as if one
+// after the other, in the order of the files and of the groups in them, so that a group sees what earlier groups
+// recorded. Groups of which that cannot be told may run at the same time (Options.Parallel).
 package engine
 
 import (
@@ -59,14 +60,17 @@ type Options struct {
 	ExternalURL    string            // of the Prometheus server, for templates and Alert.Source
 	ExternalLabels map[string]string // of the Prometheus server, for templates only
 
-	// Notify, if set, receives every send to Alertmanager, repetitions included, during EvalAt. The slice is not
-	// used again by the engine.
+	// Notify, if set, receives every send to Alertmanager, repetitions included, during EvalAt: when all groups are
+	// evaluated, and in their order. The slice is not used again by the engine.
 	Notify func(ctx context.Context, alerts []Alert)
 
 	// Raw, if set, has the series that the rules read and do not record; the store then has what they record only, and
-	// the metrics called Own. Raw is asked by as many groups at a time as Parallel says, at least one.
-	Raw      Raw
-	Own      []string
+	// the metrics called Own.
+	Raw Raw
+	Own []string
+
+	// Parallel is how many groups are evaluated at the same time, at least one. What is recorded and sent does not depend
+	// on it.
 	Parallel int
 }
 
@@ -156,53 +160,23 @@ func (e *Engine) EvalAt(ctx context.Context, ts time.Time) ([]Event, error) {
 	}
 	events := e.pages.expire(ts)
 	e.sweepRetired(ctx, ts)
-	var errs []error
-	for _, batch := range e.batches(ts) {
-		if err := ctx.Err(); err != nil {
-			return events, fmt.Errorf("evaluate at %s: %w", stamp(ts), err)
+	var due []*group
+	for _, g := range e.groups {
+		if g.due(ts) {
+			due = append(due, g)
 		}
-		errs = append(errs, e.evalBatch(ctx, batch, ts)...)
-		for _, g := range batch {
+	}
+	errs := e.evalAll(ctx, due)
+	for _, g := range due {
+		if g.at.Equal(ts) {
 			e.evals += int64(len(g.Rules()))
 		}
-		events = append(events, e.pages.take()...)
 	}
-	return events, errors.Join(errs...)
-}
-
-// batches returns the groups that are due at ts, in order, in parts whose groups may be evaluated at the same time.
-func (e *Engine) batches(ts time.Time) [][]*group {
-	var out [][]*group
-	for _, g := range e.groups {
-		if !g.due(ts) {
-			continue
-		}
-		if n := len(out); n > 0 && e.opts.Parallel > 1 && g.alone && out[n-1][0].alone {
-			out[n-1] = append(out[n-1], g)
-			continue
-		}
-		out = append(out, []*group{g})
+	events = append(events, e.pages.take()...)
+	if err := ctx.Err(); err != nil {
+		return events, fmt.Errorf("evaluate at %s: %w", stamp(ts), err)
 	}
-	return out
-}
-
-// evalBatch evaluates groups, as many at a time as Options.Parallel says, and returns the errors in their order.
-func (e *Engine) evalBatch(ctx context.Context, batch []*group, ts time.Time) []error {
-	if len(batch) == 1 {
-		return batch[0].eval(ctx, ts)
-	}
-	errs := make([][]error, len(batch))
-	slots := make(chan struct{}, e.opts.Parallel)
-	var wg sync.WaitGroup
-	for i, g := range batch {
-		slots <- struct{}{}
-		wg.Go(func() {
-			errs[i] = g.eval(ctx, ts)
-			<-slots
-		})
-	}
-	wg.Wait()
-	return slices.Concat(errs...)
+	return events, errors.Join(slices.Concat(errs...)...)
 }
 
 // RuleError is a failed evaluation of one rule.
@@ -314,6 +288,15 @@ func (e *Engine) notify(ctx context.Context, expr string, sent ...*rules.Alert) 
 		alerts = append(alerts, e.alert(a, expr))
 	}
 	sortAlerts(alerts)
+	if g, ok := ctx.Value(groupKey{}).(*group); ok {
+		g.sent = append(g.sent, alerts)
+		return
+	}
+	e.send(ctx, alerts)
+}
+
+// send hands alerts over.
+func (e *Engine) send(ctx context.Context, alerts []Alert) {
 	for _, a := range alerts {
 		e.pages.receive(e.last, a)
 	}

@@ -2,15 +2,10 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
-
-	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
 // restoreAfter is the number of evaluations of a group before Prometheus restores alert state from the store.
@@ -23,7 +18,11 @@ type group struct {
 	at    time.Time // of the last evaluation
 	stats []RuleStats
 	index map[ruleKey]int // into stats
-	alone bool            // reads of what rules record only its own, and has no alerts
+	sent  [][]Alert       // in the present tick
+
+	touched []string // SLOs whose recorded series it reads or records, sorted
+	all     bool     // it may touch any
+	changed bool     // by a reload, and not evaluated since
 }
 
 // groupKey is the key of the group in the context of its evaluation.
@@ -41,29 +40,9 @@ func newGroup(g *rules.Group) *group {
 	return out
 }
 
-// standsAlone reports whether a group records series of one SLO only, has no alerts, and reads of what rules record,
-// which names tells, only series of that SLO.
-func (g *group) standsAlone(names map[string]bool) bool {
-	d, of, ok := &divider{names: names}, "", true
-	for i, r := range g.Rules() {
-		about := r.Labels().Get(slo.LabelSLO)
-		if _, alert := r.(*rules.AlertingRule); alert || about == "" || i > 0 && about != of {
-			return false
-		}
-		of = about
-	}
-	for _, r := range g.Rules() {
-		parser.Inspect(r.Query(), func(n parser.Node, _ []parser.Node) error {
-			if v, is := n.(*parser.VectorSelector); is && d.of(v) == recorded {
-				ok = ok && slices.ContainsFunc(v.LabelMatchers, func(m *labels.Matcher) bool {
-					return m.Name == slo.LabelSLO && m.Type == labels.MatchEqual && m.Value == of
-				})
-			}
-			return nil
-		})
-	}
-	return ok
-}
+// touchesAll reports whether the group may touch any SLO. So may one whose rules changed, until it has ended the series
+// that it records no more.
+func (g *group) touchesAll() bool { return g.all || g.changed }
 
 func (g *group) key() string { return rules.GroupKey(g.File(), g.Name()) }
 
@@ -84,6 +63,7 @@ func (g *group) eval(ctx context.Context, ts time.Time) []error {
 		"ruleGroup": map[string]string{"file": g.File(), "name": g.Name()},
 	})
 	g.Eval(context.WithValue(ctx, groupKey{}, g), ts)
+	g.changed = false
 	if !ts.Equal(g.at) {
 		g.at = ts
 		g.evals++

@@ -49,7 +49,7 @@ func (e *Engine) know() {
 	e.recorded.Store(&names)
 	e.divisions.Clear()
 	for _, g := range e.groups {
-		g.alone = g.standsAlone(names)
+		g.touched, g.all = e.touches(g, names)
 	}
 }
 
@@ -164,6 +164,7 @@ func (e *Engine) carryOver(fresh []*group) []*group {
 			fresh[i] = was
 		default:
 			g.CopyState(was.Group)
+			g.changed = true
 		}
 	}
 	for _, g := range e.groups {

@@ -73,7 +73,7 @@ func post(ctx context.Context, client *http.Client, to string, body []byte) erro
 		return errors.New("the URL is not valid")
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := client.Do(req)
+	res, err := still(client).Do(req)
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
@@ -86,6 +86,24 @@ func post(ctx context.Context, client *http.Client, to string, body []byte) erro
 		return &StatusError{res.StatusCode, fmt.Sprintf("answer %s: %q", res.Status, answer)}
 	}
 	return err
+}
+
+// still returns a client that follows no redirect that would make a GET of a POST: the answer to that is a list of the
+// alerts, and looks as if those that were sent had been taken.
+func still(client *http.Client) *http.Client {
+	out, follow := *client, client.CheckRedirect
+	out.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		switch {
+		case req.Method != http.MethodPost:
+			return http.ErrUseLastResponse
+		case follow != nil:
+			return follow(req, via)
+		case len(via) >= 10:
+			return errors.New("stopped after 10 redirects")
+		}
+		return nil
+	}
+	return &out
 }
 
 // StatusError is an answer of Alertmanager other than 2xx.

@@ -90,3 +90,30 @@ func TestSendAlertsErrors(t *testing.T) {
 	f("http://bob:hun:ter2@host:hunter2/", "not a URL")
 	f("bob:hunter2", "not a URL")
 }
+
+// TestSendAlertsRedirect: a redirect that keeps the request is followed, and one that would ask for the alerts instead of
+// sending them is an error.
+func TestSendAlertsRedirect(t *testing.T) {
+	for code, fine := range map[int]bool{
+		http.StatusMovedPermanently: false, http.StatusFound: false, http.StatusSeeOther: false,
+		http.StatusTemporaryRedirect: true, http.StatusPermanentRedirect: true,
+	} {
+		taken := 0
+		mux := http.NewServeMux()
+		mux.HandleFunc("/old/api/v2/alerts", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/api/v2/alerts", code)
+		})
+		mux.HandleFunc("POST /api/v2/alerts", func(_ http.ResponseWriter, r *http.Request) {
+			if text, err := io.ReadAll(r.Body); err == nil && strings.Contains(string(text), "Mine") {
+				taken++
+			}
+		})
+		mux.HandleFunc("GET /api/v2/alerts", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") })
+		server := httptest.NewServer(mux)
+		err := SendAlerts(t.Context(), server.Client(), server.URL+"/old", []Alert{{State: Firing, Labels: store.Labels{"alertname": "Mine"}}})
+		server.Close()
+		if (err == nil) != fine || (taken == 1) != fine {
+			t.Errorf("%d: got error %v, and the alert arrived %d times", code, err, taken)
+		}
+	}
+}

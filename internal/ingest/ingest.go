@@ -30,6 +30,7 @@ import (
 const (
 	DefaultRequestBytes    = 16 << 20
 	DefaultDecodedBytes    = 64 << 20
+	DefaultPendingBytes    = 512 << 20
 	DefaultRequests        = 32
 	DefaultSeriesPerSource = 500_000
 	DefaultLabels          = 100
@@ -42,6 +43,7 @@ const (
 type Limits struct {
 	RequestBytes    int64         // of one request as it is sent
 	DecodedBytes    int64         // of one request or scrape after decompression
+	PendingBytes    int64         // of all requests that are being received or worked on; a quarter is for one source
 	Requests        int           // that are worked on at the same time
 	QueueFor        time.Duration // how long a request waits for its turn
 	SeriesPerSource int           // active series of one source: a sender, or a target that is scraped
@@ -53,6 +55,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	l.RequestBytes = cmp.Or(l.RequestBytes, DefaultRequestBytes)
 	l.DecodedBytes = cmp.Or(l.DecodedBytes, DefaultDecodedBytes)
+	l.PendingBytes = max(cmp.Or(l.PendingBytes, DefaultPendingBytes), l.RequestBytes)
 	l.Requests = cmp.Or(l.Requests, DefaultRequests)
 	l.QueueFor = cmp.Or(l.QueueFor, DefaultQueueFor)
 	l.SeriesPerSource = cmp.Or(l.SeriesPerSource, DefaultSeriesPerSource)
@@ -79,6 +82,9 @@ type Receiver struct {
 
 	mu      sync.Mutex
 	sources map[string]*source
+	swept   time.Time // when sources was looked through for those that are gone
+	newest  time.Time // of the samples of sources that are gone
+	pending int64     // bytes of requests in memory
 }
 
 // New returns a receiver into st. now is the wall clock. logger may be nil.
@@ -87,7 +93,7 @@ func New(st Store, now func() time.Time, l Limits, logger *slog.Logger, reg prom
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Receiver{limits: l, now: now, slots: make(chan struct{}, l.Requests), sources: map[string]*source{}, metrics: newMetrics(reg)}
+	r := &Receiver{limits: l, now: now, slots: make(chan struct{}, l.Requests), sources: map[string]*source{}, swept: now(), metrics: newMetrics(reg)}
 	// The handlers log each bad sample; the metrics and the answer tell enough.
 	quiet := slog.New(slog.DiscardHandler)
 	r.write = remote.NewWriteHandler(quiet, reg, &guarded{r: r, v1: st.Appendable()},
@@ -129,6 +135,7 @@ func sourceOf(req *http.Request) string {
 }
 
 // limited reads the whole request before it takes one of the slots, so that slow senders hold up nobody but themselves.
+// What is being read is limited, too: as a whole, and for each source.
 func (r *Receiver) limited(protocol string, h http.Handler, snappy bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		refuse := func(code int, reason, text string) {
@@ -140,7 +147,15 @@ func (r *Receiver) limited(protocol string, h http.Handler, snappy bool) http.Ha
 			refuse(http.StatusMethodNotAllowed, "method", "want POST")
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, r.limits.RequestBytes))
+		from := r.source(sourceOf(req))
+		in := &metered{Reader: http.MaxBytesReader(w, req.Body, r.limits.RequestBytes), to: r, from: from}
+		defer in.release()
+		body, err := io.ReadAll(in)
+		if errors.Is(err, errPending) {
+			w.Header().Set("Retry-After", "1")
+			refuse(http.StatusServiceUnavailable, "busy", "too many bytes at the same time, try again")
+			return
+		}
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			refuse(http.StatusRequestEntityTooLarge, "size", fmt.Sprintf("want a request of at most %d bytes", r.limits.RequestBytes))
 			return
@@ -159,7 +174,7 @@ func (r *Receiver) limited(protocol string, h http.Handler, snappy bool) http.Ha
 		}
 		defer func() { <-r.slots }()
 		partial := !strings.Contains(req.Header.Get("Content-Type"), "io.prometheus.write.v2")
-		ctx := context.WithValue(req.Context(), callKey{}, call{r.source(sourceOf(req)), partial})
+		ctx := context.WithValue(req.Context(), callKey{}, call{from, partial})
 		req = req.WithContext(ctx)
 		req.Body = io.NopCloser(bytes.NewReader(body))
 		a := &answer{ResponseWriter: w, code: http.StatusOK}
@@ -168,16 +183,33 @@ func (r *Receiver) limited(protocol string, h http.Handler, snappy bool) http.Ha
 	})
 }
 
-// answer remembers the status of a response.
+// maxWords is how much of an answer that is no success is sent, in bytes: remote write 2.0 tells of every single sample.
+const maxWords = 4 << 10
+
+// answer remembers the status of a response, and cuts the words of a refusal.
 type answer struct {
 	http.ResponseWriter
 	code int
+	said int // bytes of a refusal
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (a *answer) WriteHeader(code int) {
 	a.code = code
 	a.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements io.Writer.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.code < http.StatusBadRequest {
+		return a.ResponseWriter.Write(p)
+	}
+	some := p[:min(len(p), maxWords-a.said)]
+	a.said += len(some)
+	if _, err := a.ResponseWriter.Write(some); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // outcomeOf names what became of a request that was let in, by the status of the answer.
@@ -225,7 +257,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Name: "plimsoll_ingest_rejected_samples_total", Help: "Pushed samples that were not stored.",
 		}, []string{"reason"}),
 		samples: prometheus.NewCounter(prometheus.CounterOpts{Name: "plimsoll_ingest_samples_total", Help: "Pushed samples that were stored."}),
-		sources: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plimsoll_ingest_sources", Help: "Senders seen since the start."}),
+		sources: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plimsoll_ingest_sources", Help: "Senders of the last hours."}),
 	}
 	r.MustRegister(m.requests, m.rejected, m.samples, m.sources)
 	for _, protocol := range []string{remoteWrite, otlp} {

@@ -169,31 +169,6 @@ func TestSeriesLimit(t *testing.T) {
 	}
 }
 
-// TestFlood: a flood of series from one source costs no more than its limit.
-func TestFlood(t *testing.T) {
-	st, r := setup(t, Limits{SeriesPerSource: 1000})
-	h := r.RemoteWrite()
-	for from := 0; from < flood; from += 50_000 {
-		var req prompb.WriteRequest
-		for i := from; i < from+50_000; i++ {
-			req.Timeseries = append(req.Timeseries, prompb.TimeSeries{
-				Labels:  []prompb.Label{{Name: store.Name, Value: "flood"}, {Name: "i", Value: fmt.Sprint(i)}},
-				Samples: []prompb.Sample{{Timestamp: t0.UnixMilli(), Value: 1}},
-			})
-		}
-		text, err := proto.Marshal(&req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := send(h, type1, snappy.Encode(nil, text)); got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "too many active series") {
-			t.Fatalf("got %d %s, want 400 and the reason", got.Code, got.Body)
-		}
-	}
-	if got := st.SeriesCount(); got != 1000 {
-		t.Errorf("got %d series, want 1000", got)
-	}
-}
-
 // TestSize: what is too large is refused before it is unpacked.
 func TestSize(t *testing.T) {
 	_, r := setup(t, Limits{RequestBytes: 1000, DecodedBytes: 5000})

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"errors"
+	"io"
 	"sync"
 	"time"
 )
@@ -18,7 +20,10 @@ type source struct {
 	present, past  map[uint64]struct{} // hashes of the series of this generation and of the one before
 	turned         time.Time           // when present began
 	newest, active time.Time           // time of the newest sample, and when something was stored last
+	used           time.Time           // when it sent something last
 	told           time.Time           // when the log said last that it is limited
+
+	pending int64 // bytes of its requests in memory; Receiver.mu guards it
 }
 
 func newSource(now time.Time) *source { return &source{present: map[uint64]struct{}{}, turned: now} }
@@ -27,7 +32,7 @@ func newSource(now time.Time) *source { return &source{present: map[uint64]struc
 func (s *source) idle(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return now.Sub(s.active) >= 2*generation
+	return now.Sub(s.active) >= 2*generation && now.Sub(s.used) >= 2*generation
 }
 
 // tell reports whether it is time to log that the source is limited: once a generation.
@@ -41,21 +46,81 @@ func (s *source) tell(now time.Time) bool {
 	return true
 }
 
-// source returns the sender called name. Beyond a thousand senders the rest count as one.
+// source returns the sender called name. Those that are gone are forgotten. Beyond a thousand senders the rest count as
+// one.
 func (r *Receiver) source(name string) *source {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := r.now()
+	r.sweep(now)
 	s := r.sources[name]
 	if s == nil && len(r.sources) >= maxSources {
 		name = otherName
 		s = r.sources[name]
 	}
 	if s == nil {
-		s = newSource(r.now())
+		s = newSource(now)
 		r.sources[name] = s
 		r.metrics.sources.Set(float64(len(r.sources)))
 	}
+	s.mu.Lock()
+	s.used = now
+	s.mu.Unlock()
 	return s
+}
+
+// sweep forgets, once a generation, the sources of which no series can be active.
+func (r *Receiver) sweep(now time.Time) {
+	if now.Sub(r.swept) < generation {
+		return
+	}
+	r.swept = now
+	for name, s := range r.sources {
+		if !s.idle(now) {
+			continue
+		}
+		s.mu.Lock()
+		if s.newest.After(r.newest) {
+			r.newest = s.newest
+		}
+		s.mu.Unlock()
+		delete(r.sources, name)
+	}
+	r.metrics.sources.Set(float64(len(r.sources)))
+}
+
+// errPending says that a request finds no room in memory.
+var errPending = errors.New("too many bytes at the same time")
+
+// metered reads a request of a source, as far as there is room.
+type metered struct {
+	io.Reader
+	to   *Receiver
+	from *source
+	n    int64
+}
+
+// Read implements io.Reader.
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.to.mu.Lock()
+	defer m.to.mu.Unlock()
+	l := m.to.limits
+	if m.to.pending+int64(n) > l.PendingBytes || m.from.pending+int64(n) > max(l.PendingBytes/4, l.RequestBytes) {
+		return 0, errPending
+	}
+	m.n += int64(n)
+	m.to.pending += int64(n)
+	m.from.pending += int64(n)
+	return n, err
+}
+
+// release gives the room back.
+func (m *metered) release() {
+	m.to.mu.Lock()
+	defer m.to.mu.Unlock()
+	m.to.pending -= m.n
+	m.from.pending -= m.n
 }
 
 // admit counts a series of the source and reports whether it is within the limit.
@@ -108,7 +173,7 @@ func (r *Receiver) Lagging(t time.Time, quiet time.Duration) bool {
 func (r *Receiver) Newest() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out time.Time
+	out := r.newest
 	for _, s := range r.sources {
 		s.mu.Lock()
 		if s.newest.After(out) {
@@ -119,7 +184,7 @@ func (r *Receiver) Newest() time.Time {
 	return out
 }
 
-// Sources returns the number of senders seen since the start.
+// Sources returns the number of senders of the last hours.
 func (r *Receiver) Sources() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -164,7 +165,9 @@ func (s *Server) wire(ctx context.Context, rs *ruleset) (err error) {
 	if s.ledger, err = openLedger(o.Data); err != nil {
 		return err
 	}
-	s.engine, err = engine.Open(s.store, s.ruleEngine("rules", engine.Options{ExternalURL: o.ExternalURL, Notify: s.notify}))
+	s.engine, err = engine.Open(s.store, s.ruleEngine("rules", engine.Options{
+		ExternalURL: o.ExternalURL, Notify: s.notify, Parallel: runtime.GOMAXPROCS(0),
+	}))
 	if err != nil {
 		return err
 	}

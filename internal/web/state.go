@@ -34,7 +34,7 @@ type State struct {
 	FailingRules  []string // rules whose last evaluation failed, sorted
 	Backfill      *Backfill
 	Alertmanagers []notify.Status
-	Sources       int // senders seen since the start
+	Sources       int // senders of the last hours
 	Series        int // in the head of the store
 	Store         *RemoteStore
 }

@@ -52,6 +52,8 @@ type Options struct {
 	Profiling bool
 	// Tokens, if not empty, are the bearer tokens that open everything but /-/healthy and /-/ready.
 	Tokens Tokens
+	// Users says that the listener in front has checked the user and password of every request.
+	Users bool
 }
 
 // New returns the handler of all paths. It fails if ExternalURL is not a URL.
@@ -76,8 +78,9 @@ func New(b Backend, o Options) (http.Handler, error) {
 		b.Reload()
 		w.WriteHeader(http.StatusAccepted)
 	})
-	stateAPI(mux, b, slots(o.Queries, nil))
-	mux.Handle("GET /{$}", page(b, o))
+	states := slots(o.Queries, nil)
+	stateAPI(mux, b, states)
+	mux.Handle("GET /{$}", states.pass(page(b, o)))
 	if o.Profiling {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -86,7 +89,7 @@ func New(b Backend, o Options) (http.Handler, error) {
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
 	front := http.NewServeMux()
-	front.Handle("/", o.Tokens.guard(mux))
+	front.Handle("/", o.Tokens.guard(mux, o.Users))
 	front.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "healthy") })
 	front.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if err := b.Ready(); err != nil {

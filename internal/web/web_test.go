@@ -151,6 +151,29 @@ func TestDoors(t *testing.T) {
 	}
 }
 
+// TestUsers: the user of basic authentication is the source of what is pushed only if somebody has checked the password.
+func TestUsers(t *testing.T) {
+	for checked, want := range map[bool]int{false: 1, true: 3} {
+		b := backend(t, &State{})
+		r := ingest.New(b.Store, time.Now, ingest.Limits{}, nil, prometheus.NewRegistry())
+		b.RemoteWrite = r.RemoteWrite()
+		h, err := New(b, Options{Users: checked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, user := range []string{"", "one", "two"} {
+			ask(h, "POST", "/api/v1/write", func(r *http.Request) {
+				if user != "" {
+					r.SetBasicAuth(user, "x")
+				}
+			})
+		}
+		if got := r.Sources(); got != want {
+			t.Errorf("checked %v: got %d sources, want %d", checked, got, want)
+		}
+	}
+}
+
 // TestSlots: beyond the number of queries the others are told to wait, and a place that is free again is used.
 func TestSlots(t *testing.T) {
 	inside, leave := make(chan struct{}), make(chan struct{})
