@@ -172,7 +172,7 @@ func findPack(name string) (packs.Pack, error) {
 
 // packsFlags are the flags of packs add.
 type packsFlags struct {
-	dir              string
+	dir, runbooks    string
 	all, plan, force bool
 }
 
@@ -185,11 +185,14 @@ func (a *app) packsAddCommand() *cobra.Command {
 README. The files are yours to change from then on; begin with the owner in
 service.yaml.
 
+Alerts link to the runbook. It is named by its path in DIR, or below the URL of
+--runbooks: where people read what is committed from DIR.
+
 Added again, for example by a newer plimsoll, a pack brings the files up to date that
 nobody has changed. When one was changed, nothing is written and each is named;
 --force overwrites them. The file .plimsoll-manifest beside them tells which were
 changed: keep it. With --plan add shows the change as a diff and writes nothing.`,
-		Example: "  plimsoll packs add pipelines secrets -o slos\n  plimsoll packs add --all -o slos --plan",
+		Example: "  plimsoll packs add pipelines secrets -o slos\n  plimsoll packs add --all -o slos --plan\n  plimsoll packs add --all -o slos --runbooks https://git.example.com/platform/blob/main/slos",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if f.all == (len(args) > 0) {
 				return errors.New("want either the names of packs or --all")
@@ -198,6 +201,7 @@ changed: keep it. With --plan add shows the change as a diff and writes nothing.
 		},
 	}
 	c.Flags().StringVarP(&f.dir, "output", "o", ".", "directory to write into")
+	c.Flags().StringVar(&f.runbooks, "runbooks", "", "URL or path by which people find DIR, for links to runbooks (default DIR)")
 	c.Flags().BoolVar(&f.all, "all", false, "add every pack")
 	c.Flags().BoolVar(&f.plan, "plan", false, "show what would change, and write nothing")
 	c.Flags().BoolVar(&f.force, "force", false, "overwrite files that were changed")
@@ -239,7 +243,11 @@ func planPacks(wanted []packs.Pack, f packsFlags) ([]*output.Plan, error) {
 	var plans []*output.Plan
 	var conflicts []output.Conflict
 	for _, p := range wanted {
-		files, err := p.Files()
+		base := f.runbooks
+		if base == "" {
+			base = filepath.ToSlash(filepath.Clean(f.dir))
+		}
+		files, err := p.FilesAt(base)
 		if err != nil {
 			return nil, fmt.Errorf("read pack %q: %w", p.Name, err)
 		}

@@ -66,6 +66,7 @@ const (
 	RotationReason    = "secret.rotation.reason"   // why a rotation that was due was not good
 	AccessOutcome     = "secret.access.outcome"    // ok, denied or error
 	AccessOperation   = "secret.access.operation"  // read, write, delete, list or rotate
+	PrincipalNovelty  = "secret.principal.novelty" // learned or new
 	PrincipalKind     = "secret.principal.kind"    // what accessed a secret: service, root, role, user, batch, other
 	Overflow          = "otel.metric.overflow"     // true on the series that takes what exceeds a cardinality limit
 )

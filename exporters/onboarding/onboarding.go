@@ -49,6 +49,7 @@ type Onboarding struct {
 	services  *counters.Remembered[string, service]
 	open      map[string]bool // those that are waited for or not settled
 	durations *metric.Table
+	requests  *metric.Table
 	outcomes  *metric.Table
 }
 
@@ -62,11 +63,16 @@ type service struct {
 	deployed  time.Time // the first time that is known, zero if there was none
 	abandoned time.Time // by who asked
 	heard     time.Time // when one of these changed
+	asked     bool      // counted among the requests
 	done      bool      // counted, for ever
 }
 
-// settled is the event that counts a service. It is made and known here only.
-const settled = "platform.onboarding.settled"
+// settled is the event that counts a service, asked the one before it that counts its request. They are made and known
+// here only.
+const (
+	settled = "platform.onboarding.settled"
+	asked   = "platform.onboarding.asked"
+)
 
 // Values of event.OnboardingOutcome.
 const (
@@ -88,6 +94,11 @@ func New(options Options) *Onboarding {
 			Bounds:     []float64{3600, 14_400, 28_800, day, 2 * day, 3 * day, 5 * day, 7 * day, 10 * day, 14 * day, 21 * day, 30 * day, 60 * day, 90 * day},
 			Attributes: []string{event.Team},
 		}, options.MaxSeries),
+		requests: metric.NewTable(metric.Family{
+			Name: "platform.onboarding.requests", Unit: "{service}", Kind: metric.Counter, From: "requests, deployments",
+			Help:       "Services that were asked for, counted when the request is settled, without those in production before it.",
+			Attributes: []string{event.Team},
+		}, options.MaxSeries),
 		outcomes: metric.NewTable(metric.Family{
 			Name: "platform.onboarding.outcomes", Unit: "{service}", Kind: metric.Counter, From: "requests, deployments",
 			Help:       "Services that were asked for, by what became of them.",
@@ -100,11 +111,17 @@ func New(options Options) *Onboarding {
 func (d *Onboarding) Name() string { return "onboarding" }
 
 // Tables returns the metrics.
-func (d *Onboarding) Tables() []*metric.Table { return []*metric.Table{d.durations, d.outcomes} }
+func (d *Onboarding) Tables() []*metric.Table {
+	return []*metric.Table{d.durations, d.requests, d.outcomes}
+}
 
 // Add works in a request, or a deployment, which other domains follow as well.
 func (d *Onboarding) Add(revision uint64, e event.Event) (counters.Verdict, bool) {
-	if e.Name == settled {
+	switch e.Name {
+	case asked:
+		d.ask(revision, d.services.Get(e.Subject))
+		return "", true
+	case settled:
 		d.settle(revision, e)
 		return "", true
 	}
@@ -123,6 +140,7 @@ func (d *Onboarding) heard(revision uint64, name string, now time.Time) *service
 	if d.services.Get(name) == nil && d.services.Full() {
 		oldest, _, s, _ := d.services.Oldest()
 		if s.waits() {
+			d.ask(revision, s)
 			d.outcome(revision, s, lost).Add(revision, 1)
 		}
 		delete(d.open, oldest)
@@ -155,6 +173,7 @@ func (d *Onboarding) request(revision uint64, r Request) counters.Verdict {
 			s.requested = r.Time
 		}
 		s.subject, s.team, s.abandoned = r.Subject, r.Team, time.Time{}
+		d.requests.At(revision, s.attrs(), nil)
 		d.outcome(revision, s, completed)
 	}
 	s.heard = r.Observed
@@ -189,14 +208,29 @@ func (d *Onboarding) due(s *service, now time.Time) (outcome string) {
 func (d *Onboarding) Settled(now time.Time) (events []event.Event) {
 	for _, name := range slices.Sorted(maps.Keys(d.open)) {
 		s := d.services.Get(name)
-		if outcome := d.due(s, now); outcome != "" {
-			events = append(events, event.Event{
-				Name: settled, Source: "plimsoll", Subject: name, Key: name + "/" + settled, Time: now, Observed: s.heard,
-				Attrs: event.NewSet(event.String(event.OnboardingOutcome, outcome)),
-			})
+		outcome := d.due(s, now)
+		e := event.Event{
+			Name: settled, Source: "plimsoll", Subject: name, Key: name + "/" + settled, Time: now, Observed: s.heard,
+			Attrs: event.NewSet(event.String(event.OnboardingOutcome, outcome)),
 		}
+		switch {
+		case outcome != "":
+		case !s.asked && s.waits() && now.After(s.heard.Add(d.options.Settle)):
+			e.Name, e.Key, e.Attrs = asked, name+"/"+asked, event.NewSet()
+		default:
+			continue
+		}
+		events = append(events, e)
 	}
 	return events
+}
+
+// ask counts the request for a service, once until it is abandoned.
+func (d *Onboarding) ask(revision uint64, s *service) {
+	if s != nil && !s.asked && !s.requested.IsZero() {
+		s.asked = true
+		d.requests.At(revision, s.attrs(), nil).Add(revision, 1)
+	}
 }
 
 // settle counts what has become of a service. One that was deployed before anybody asked for it was there already.
@@ -209,12 +243,14 @@ func (d *Onboarding) settle(revision uint64, e event.Event) {
 	outcome := e.Attrs.Text(event.OnboardingOutcome)
 	switch {
 	case outcome == abandoned: // and may be asked for again
+		d.ask(revision, s)
 		d.outcome(revision, s, abandoned).Add(revision, 1)
-		s.requested, s.abandoned = time.Time{}, time.Time{}
+		s.requested, s.abandoned, s.asked = time.Time{}, time.Time{}, false
 	case s.deployed.Before(s.requested):
 		s.done = true
 	default:
 		s.done = true
+		d.ask(revision, s)
 		d.outcome(revision, s, completed).Add(revision, 1)
 		d.durations.At(revision, s.attrs(), nil).Observe(revision, s.deployed.Sub(s.requested).Seconds())
 	}

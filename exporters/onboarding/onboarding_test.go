@@ -61,6 +61,8 @@ func totals(t fatal, c *counters.Counters, now time.Time) map[string]float64 {
 				all["hours"] += p.Sum / 3600
 			case "platform.onboarding.outcomes":
 				all[p.Attrs.Text(event.OnboardingOutcome)] += float64(p.Count)
+			case "platform.onboarding.requests":
+				all["requests"] += float64(p.Count)
 			case "platform.onboarding.open":
 				all["open"] += p.Value
 			case "platform.onboarding.oldest":
@@ -93,21 +95,21 @@ func TestStories(t *testing.T) {
 	}
 	ask := func(at float64) event.Event { return request("pay", "1", at, at, false) }
 	deploy := func(at float64) event.Event { return deployment("pay", "production", true, int(at), at, at) }
-	f("asked for and deployed, twice", 100, counts{"completed": 1, "hours": 48}, ask(0), ask(0), deploy(48), deploy(60))
-	f("waited for", 100, counts{"open": 1, "oldest hours": 90}, ask(10))
-	f("other deployments do not count", 100, counts{"open": 1, "oldest hours": 100},
+	f("asked for and deployed, twice", 100, counts{"requests": 1, "completed": 1, "hours": 48}, ask(0), ask(0), deploy(48), deploy(60))
+	f("waited for", 100, counts{"requests": 1, "open": 1, "oldest hours": 90}, ask(10))
+	f("other deployments do not count", 100, counts{"requests": 1, "open": 1, "oldest hours": 100},
 		ask(0), deployment("pay", "staging", true, 1, 5, 5), deployment("pay", "production", false, 2, 6, 6), deployment("other", "production", true, 3, 7, 7))
-	f("deployed under the name of its repository", 100, counts{"completed": 1, "hours": 8}, request("acme/acme-PAY", "1", 0, 0, false), deploy(8))
+	f("deployed under the name of its repository", 100, counts{"requests": 1, "completed": 1, "hours": 8}, request("acme/acme-PAY", "1", 0, 0, false), deploy(8))
 	f("was there already", 100, counts{}, deploy(1), ask(10), deploy(20))
-	f("the request is heard of late", 100, counts{"completed": 1, "hours": 20}, deploy(30), request("pay", "1", 10, 40, false))
-	f("an earlier deployment is heard of late", 100, counts{"completed": 1, "hours": 20}, ask(10), deploy(40), deployment("pay", "production", true, 1, 30, 40.2))
-	f("asked for twice", 100, counts{"completed": 1, "hours": 30}, ask(10), request("pay", "2", 20, 20, false), deploy(40))
-	f("failed and tried again", 100, counts{"completed": 1, "hours": 30},
+	f("the request is heard of late", 100, counts{"requests": 1, "completed": 1, "hours": 20}, deploy(30), request("pay", "1", 10, 40, false))
+	f("an earlier deployment is heard of late", 100, counts{"requests": 1, "completed": 1, "hours": 20}, ask(10), deploy(40), deployment("pay", "production", true, 1, 30, 40.2))
+	f("asked for twice", 100, counts{"requests": 1, "completed": 1, "hours": 30}, ask(10), request("pay", "2", 20, 20, false), deploy(40))
+	f("failed and tried again", 100, counts{"requests": 1, "completed": 1, "hours": 30},
 		ask(10), request("pay", "1", 10.1, 10.1, true), request("pay", "2", 10.2, 10.2, false), deploy(40))
-	f("given up", 100, counts{"abandoned": 1}, ask(10), request("pay", "1", 20, 20, true), request("pay", "1", 20, 21, true), ask(10))
-	f("given up and asked for again", 200, counts{"abandoned": 1, "completed": 1, "hours": 10},
+	f("given up", 100, counts{"requests": 1, "abandoned": 1}, ask(10), request("pay", "1", 20, 20, true), request("pay", "1", 20, 21, true), ask(10))
+	f("given up and asked for again", 200, counts{"requests": 2, "abandoned": 1, "completed": 1, "hours": 10},
 		ask(10), request("pay", "1", 20, 20, true), request("pay", "2", 90, 90, false), deploy(100))
-	f("forgotten", 91*24, counts{"abandoned": 1}, ask(10))
+	f("forgotten", 91*24, counts{"requests": 1, "abandoned": 1}, ask(10))
 	f("a deployment is nobody's onboarding", 100, counts{}, deploy(1), deploy(2))
 }
 
@@ -133,8 +135,10 @@ func TestAnyOrder(t *testing.T) {
 			switch {
 			case deployed == 1e9:
 				want["open"]++
+				want["requests"]++
 			case deployed >= first:
 				want["completed"]++
+				want["requests"]++
 				want["hours"] += deployed - first
 			}
 		}
@@ -190,8 +194,8 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%s has %d series", f.Name, len(f.Points))
 		}
 	}
-	if got := totals(t, c, hours(40)); got["lost"] != 30 || got["open"] != 10 {
-		t.Errorf("got %v, want 30 lost and 10 open", got)
+	if got := totals(t, c, hours(40)); got["lost"] != 30 || got["open"] != 10 || got["requests"] < 30 {
+		t.Errorf("got %v, want 30 lost, 10 open and the request of each that is lost", got)
 	}
 }
 

@@ -18,7 +18,7 @@ type savedService struct {
 	Name, Team, Subject            string
 	Heard, Changed                 time.Time
 	Requested, Deployed, Abandoned time.Time
-	Done, Open                     bool
+	Done, Open, Asked              bool
 }
 
 // Save returns the state.
@@ -26,7 +26,7 @@ func (d *Onboarding) Save() ([]byte, error) {
 	saved := savedOnboarding{Options: d.options}
 	d.services.All(func(name string, heard time.Time, s *service) {
 		saved.Services = append(saved.Services, savedService{
-			name, s.team, s.subject, heard, s.heard, s.requested, s.deployed, s.abandoned, s.done, d.open[name],
+			name, s.team, s.subject, heard, s.heard, s.requested, s.deployed, s.abandoned, s.done, d.open[name], s.asked,
 		})
 	})
 	var b bytes.Buffer
@@ -45,7 +45,7 @@ func (d *Onboarding) Restore(state []byte) error {
 	d.adopt(saved.Options.withDefaults())
 	for _, x := range saved.Services {
 		s, _ := d.services.Heard(x.Name, x.Heard)
-		*s = service{x.Team, x.Subject, x.Requested, x.Deployed, x.Abandoned, x.Changed, x.Done}
+		*s = service{x.Team, x.Subject, x.Requested, x.Deployed, x.Abandoned, x.Changed, x.Asked, x.Done}
 		if x.Open {
 			d.open[x.Name] = true
 		}

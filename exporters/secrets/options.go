@@ -9,6 +9,11 @@ type Options struct {
 	Silence time.Duration
 	// Retain is how long copies of attempts and accesses are recognised. 7 days.
 	Retain time.Duration
+	// Learn is how long after the first access to a store whoever accesses it is learned, and nobody new. 7 days.
+	Learn time.Duration
+	// MaxPrincipals bounds those who are known to access secrets. 20,000, some 5 MB. That not heard of for longest makes
+	// room, and would be new again.
+	MaxPrincipals int
 	// MaxSecrets bounds the secrets in memory. 20,000, some 10 MB. That not heard of for longest makes room.
 	MaxSecrets int
 	// MaxSeries bounds the series of each metric. 2,000, plus one overflow series for each outcome.
@@ -23,7 +28,7 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
-	}{{&o.Silence, 15 * time.Minute}, {&o.Retain, 7 * 24 * time.Hour}} {
+	}{{&o.Silence, 15 * time.Minute}, {&o.Retain, 7 * 24 * time.Hour}, {&o.Learn, 7 * 24 * time.Hour}} {
 		if *d.field <= 0 {
 			*d.field = d.value
 		}
@@ -31,7 +36,7 @@ func (o Options) withDefaults() Options {
 	for _, n := range []struct {
 		field *int
 		value int
-	}{{&o.MaxSecrets, 20_000}, {&o.MaxSeries, 2000}, {&o.MaxOverdue, 100}, {&o.MaxEvents, 100_000}} {
+	}{{&o.MaxSecrets, 20_000}, {&o.MaxSeries, 2000}, {&o.MaxOverdue, 100}, {&o.MaxEvents, 100_000}, {&o.MaxPrincipals, 20_000}} {
 		if *n.field <= 0 {
 			*n.field = n.value
 		}

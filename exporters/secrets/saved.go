@@ -10,9 +10,11 @@ import (
 // savedSecrets is the state of Secrets in a form that encoding/gob can write. Fields may be added; old ones keep their
 // name and meaning.
 type savedSecrets struct {
-	Options Options
-	Secrets []savedSecret // least recently heard of first, as what follows
-	Seen    []savedKey
+	Options    Options
+	Secrets    []savedSecret // least recently heard of first, as what follows
+	Seen       []savedKey
+	Stores     []savedStore
+	Principals []savedKey
 }
 
 type savedSecret struct {
@@ -34,6 +36,11 @@ type savedKey struct {
 	Heard time.Time
 }
 
+type savedStore struct {
+	Store        string
+	Heard, Since time.Time
+}
+
 // Save returns the state.
 func (s *Secrets) Save() ([]byte, error) {
 	saved := savedSecrets{Options: s.options}
@@ -47,6 +54,12 @@ func (s *Secrets) Save() ([]byte, error) {
 	})
 	s.seen.All(func(key string, heard time.Time, _ *struct{}) {
 		saved.Seen = append(saved.Seen, savedKey{key, heard})
+	})
+	s.familiar.stores.All(func(store string, heard time.Time, since *time.Time) {
+		saved.Stores = append(saved.Stores, savedStore{store, heard, *since})
+	})
+	s.familiar.principals.All(func(key string, heard time.Time, _ *struct{}) {
+		saved.Principals = append(saved.Principals, savedKey{key, heard})
 	})
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(saved); err != nil {
@@ -73,6 +86,13 @@ func (s *Secrets) Restore(state []byte) error {
 	}
 	for _, x := range saved.Seen {
 		s.seen.Heard(x.Key, x.Heard)
+	}
+	for _, x := range saved.Stores {
+		since, _ := s.familiar.stores.Heard(x.Store, x.Heard)
+		*since = x.Since
+	}
+	for _, x := range saved.Principals {
+		s.familiar.principals.Heard(x.Key, x.Heard)
 	}
 	return nil
 }

@@ -62,6 +62,15 @@ func (n Naming) Show(name string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
+// Digest returns 16 hexadecimal digits for who accessed a secret, the beginning of an HMAC-SHA256 under Key, or nothing for
+// nobody: persons are not shown, even where names of secrets are.
+func (n Naming) Digest(who string) string {
+	if who == "" {
+		return ""
+	}
+	return Naming{Key: n.Key}.Show("principal\x00" + who)
+}
+
 // Mode says whether a secret is being rotated.
 type Mode string
 
@@ -210,11 +219,12 @@ type Access struct {
 	Operation string // read, write, delete, list or rotate
 	Outcome   string // ok, denied or error
 	Principal string // service, batch, root, role, user or other
+	Who       string // what Naming's Digest makes of who it was, or empty
 }
 
 // Event returns the access as an event.
 func (a Access) Event() event.Event {
 	return a.Origin.Event(event.SecretAccessed, time.Time{}, append(a.attrs(),
 		event.String(event.AccessOperation, a.Operation), event.String(event.AccessOutcome, a.Outcome),
-		event.String(event.PrincipalKind, a.Principal))...)
+		event.String(event.PrincipalKind, a.Principal), event.String(event.Principal, a.Who))...)
 }

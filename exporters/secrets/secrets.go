@@ -17,8 +17,9 @@ type Secrets struct {
 	revision  uint64
 	bySubject *counters.Remembered[string, tracked]
 	seen      *counters.Remembered[string, struct{}] // keys of attempts and accesses
+	familiar  familiar
 
-	came, outcomes, attempts, propagation, accesses *metric.Table
+	came, outcomes, attempts, propagation, accesses, principals *metric.Table
 
 	// What follows only says when to look: it decides nothing, and is not kept.
 	awake  time.Time // since when time is told without a gap
@@ -38,6 +39,7 @@ func New(options Options) *Secrets {
 		wanted: options, options: options,
 		bySubject: counters.NewRemembered[string, tracked](options.MaxSecrets),
 		seen:      counters.NewRemembered[string, struct{}](options.MaxEvents),
+		familiar:  newFamiliar(options.MaxPrincipals),
 	}
 	table := func(name, unit, from, help string, attributes ...string) *metric.Table {
 		return metric.NewTable(metric.Family{
@@ -60,6 +62,11 @@ func New(options Options) *Secrets {
 		Help:       "Accesses to secrets by how they were answered.",
 		Attributes: []string{event.SecretStore, event.SecretScope, event.AccessOperation, event.AccessOutcome, event.PrincipalKind},
 	}, options.MaxSeries)
+	s.principals = metric.NewTable(metric.Family{
+		Name: "secret.principals", Unit: "{principal}", Kind: metric.Counter, From: "audit logs",
+		Help:       "Principals that accessed a store for the first time in 90 days: learned in the first week of the store, new after it.",
+		Attributes: []string{event.SecretStore, event.PrincipalKind, event.PrincipalNovelty},
+	}, options.MaxSeries)
 	return s
 }
 
@@ -80,7 +87,7 @@ func (s *Secrets) Name() string { return "secrets" }
 
 // Tables returns the metrics that are counted.
 func (s *Secrets) Tables() []*metric.Table {
-	return []*metric.Table{s.came, s.outcomes, s.attempts, s.propagation, s.accesses}
+	return []*metric.Table{s.came, s.outcomes, s.attempts, s.propagation, s.accesses, s.principals}
 }
 
 // Adopt makes the options that New was given count from now on.
@@ -96,6 +103,7 @@ func (s *Secrets) adopt(options Options) {
 	s.options = options
 	s.bySubject.SetLimit(options.MaxSecrets)
 	s.seen.SetLimit(options.MaxEvents)
+	s.familiar.setLimit(options.MaxPrincipals)
 	for _, t := range s.Tables() {
 		t.SetLimit(options.MaxSeries)
 	}
@@ -279,9 +287,11 @@ func (s *Secrets) access(e event.Event) counters.Verdict {
 		return counters.Duplicate
 	}
 	text := func(name string) event.Attr { return event.String(name, e.Attrs.Text(name)) }
+	kind := word(e, event.PrincipalKind, "root", "user", "role", "service", "batch")
+	s.meet(e, kind)
 	s.accesses.At(s.revision, []event.Attr{text(event.SecretStore), text(event.SecretScope)}, []event.Attr{
 		word(e, event.AccessOperation, "read", "write", "delete", "list", "rotate"), word(e, event.AccessOutcome, "ok", "denied", "error"),
-		word(e, event.PrincipalKind, "root", "user", "role", "service", "batch"),
+		kind,
 	}).Add(s.revision, 1)
 	return counters.Counted
 }

@@ -23,9 +23,9 @@ func load(t *testing.T, b *cost.Book, name string, bill []byte) {
 	}
 }
 
-// bill is the bill of a day of production: the second row of FOCUS' sample ten times over, with other times, tags and cost;
-// one of the ten rows has no tags.
-func bill(t *testing.T, day time.Time, amount int) []byte {
+// bill is the bill of a day of an environment: the second row of FOCUS' sample ten times over, with other times, tags and
+// cost; some of the ten rows have no tags, and cost nothing.
+func bill(t *testing.T, day time.Time, environment string, amount, untagged int) []byte {
 	t.Helper()
 	sample, err := csv.NewReader(bytes.NewReader(exportertest.Read(t, "../../exporters/cost/testdata/focus/focus_sample_first_500_rows.csv"))).ReadAll()
 	if err != nil {
@@ -40,9 +40,9 @@ func bill(t *testing.T, day time.Time, amount int) []byte {
 		set("BillingPeriodEnd", "2026-04-01 00:00:00")
 		set("ChargePeriodStart", day.Format(time.DateTime))
 		set("ChargePeriodEnd", day.AddDate(0, 0, 1).Format(time.DateTime))
-		set("Tags", `{"environment": "production", "team": "shop"}`)
+		set("Tags", fmt.Sprintf(`{"environment": %q, "team": "shop"}`, environment))
 		set("BilledCost", fmt.Sprint(amount))
-		if i == 9 {
+		if i >= 10-untagged {
 			set("Tags", "NULL")
 			set("BilledCost", "0")
 		}
@@ -56,45 +56,56 @@ func bill(t *testing.T, day time.Time, amount int) []byte {
 	return out.Bytes()
 }
 
-// TestCost is F6. The budget bears 180,000 / 31 = 5,806 a day. Bills of the day before come at six, and what they
-// have in all is added up here: ten times what can be borne is a page, but not if it is days old.
-func TestCost(t *testing.T) {
-	t.Parallel()
+// costs replays bills by what each row with tags cost in production and in development: one that was there, and that of
+// the day before t0 at six in the morning. They are late by so many days.
+func costs(t *testing.T, a *asserted, late, untagged int, production, development [2]int) (p *play, spent, spentDev float64) {
+	p = newPlay(t, a, "cost", 2*time.Minute)
+	p.book = cost.NewBook(t0, cost.Options{})
 	day := 24 * time.Hour
-	for name, story := range map[string]struct {
-		bills []int // of the rows with tags of each day, from two days before t0 on; nine of them
-		late  int   // days that the bills are late
-		want  []string
-	}{
-		"as agreed":          {[]int{100, 100, 100}, 0, nil},
-		"twice the rate":     {[]int{100, 100, 2200}, 0, []string{"ticket 30h 31h"}},
-		"ten times":          {[]int{100, 100, 9000}, 0, []string{"ticket 30h 31h", "page 30h 31h"}},
-		"ten times, but old": {[]int{100, 100, 9000}, 3, []string{"ticket 30h 31h"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newPlay(t, "cost", 2*time.Minute, nil)
-			p.book = cost.NewBook(t0, cost.Options{})
-			spent := 0.0
-			for i, n := range story.bills {
-				charged := t0.Add(time.Duration(i-2-story.late) * day)
-				if i > 0 {
-					spent += 9 * float64(n)
-				}
-				p.at(max(0, time.Duration(i)*day-18*time.Hour), func() error {
-					load(t, p.book, fmt.Sprintf("bill-%d", i), bill(t, charged, n))
-					return nil
-				})
-			}
-			p.run(36 * time.Hour)
-			p.fired("cost-budget-production", story.want...)
-			p.leftIs("cost-budget-production", 1-spent/180000, 1e-6)
-			p.left("cost-tag-coverage", float64(len(story.bills)-1), 10*float64(len(story.bills)-1))
-			if story.late > 0 {
-				p.fired("cost-freshness", "ticket 0h 6h")
-			} else {
-				p.fired("cost-freshness")
-			}
+	for i := range production {
+		charged := t0.Add(time.Duration(-late)*day + time.Duration(i-2)*day)
+		if i > 0 {
+			spent += float64(10-untagged) * float64(production[i])
+			spentDev += float64(10-untagged) * float64(development[i])
+		}
+		p.at([]time.Duration{0, 6 * time.Hour}[i], func() error {
+			load(t, p.book, fmt.Sprintf("bill-%d", i), bill(t, charged, "production", production[i], untagged))
+			load(t, p.book, fmt.Sprintf("bill-dev-%d", i), bill(t, charged, "development", development[i], untagged))
+			return nil
 		})
 	}
+	p.run(9 * time.Hour)
+	return p, spent, spentDev
+}
+
+// costRunsAway is F6. Production bears 180,000 / 31 = 5,806 a day, development 387, and what bills have in all is added
+// up here: ten times what can be borne is a page.
+func costRunsAway(t *testing.T, a *asserted) {
+	p, spent, dev := costs(t, a, 0, 1, [2]int{100, 9000}, [2]int{5, 5})
+	p.fired("cost-budget-production", "ticket 6h 7h", "page 6h 7h")
+	p.leftIs("cost-budget-production", 1-spent/180_000, 1e-6)
+	p.fired("cost-budget-development")
+	p.leftIs("cost-budget-development", 1-dev/12_000, 1e-6)
+	p.fired("cost-freshness")
+}
+
+// costInProduction is twice the rate in production, a ticket, while development runs away. Four in ten rows of their bills
+// have no tags.
+func costInProduction(t *testing.T, a *asserted) {
+	p, spent, dev := costs(t, a, 0, 4, [2]int{100, 2200}, [2]int{5, 700})
+	p.fired("cost-budget-production", "ticket 6h 7h")
+	p.leftIs("cost-budget-production", 1-spent/180_000, 1e-6)
+	p.fired("cost-budget-development", "ticket 6h 7h", "page 6h 7h")
+	p.leftIs("cost-budget-development", 1-dev/12_000, 1e-6)
+	p.fired("cost-tag-coverage", "ticket 6h 7h")
+	p.left("cost-tag-coverage", 4+4, 10+10)
+}
+
+// costIsOld is ten times the rate on bills that are three days late: a ticket, and one that they are late.
+func costIsOld(t *testing.T, a *asserted) {
+	p, spent, _ := costs(t, a, 3, 1, [2]int{100, 9000}, [2]int{5, 5})
+	p.fired("cost-budget-production", "ticket 6h 7h")
+	p.leftIs("cost-budget-production", 1-spent/180_000, 1e-6)
+	p.fired("cost-freshness", "ticket 0h 6h")
+	p.leftIs("cost-freshness", 1-1/0.01, 0.1) // all the time
 }

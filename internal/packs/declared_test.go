@@ -48,6 +48,8 @@ func external() map[string]map[string]string {
 			"otelcol_receiver_refused_metric_points":     "",
 			"otelcol_receiver_accepted_log_records":      "",
 			"otelcol_receiver_refused_log_records":       "",
+			"otelcol_exporter_queue_size":                "",
+			"otelcol_exporter_queue_capacity":            "",
 			"otelcol_exporter_sent_metric_points":        "",
 			"otelcol_exporter_send_failed_metric_points": "",
 		},

@@ -2,11 +2,13 @@
 package packs
 
 import (
+	"bytes"
 	"embed"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 //go:embed */*.yaml */*.md
@@ -50,6 +52,31 @@ func (p Pack) Files() (map[string][]byte, error) {
 		out[e.Name()] = b
 	}
 	return out, nil
+}
+
+// FilesAt returns the files as Files does, with the runbook of its specs named by where it is: base is the URL or the path
+// of the directory that the pack's own directory is in.
+func (p Pack) FilesAt(base string) (map[string][]byte, error) {
+	files, err := p.Files()
+	here := path.Join(p.Name, "runbook.md")
+	there := here
+	if base != "" && base != "." {
+		there = strings.TrimSuffix(base, "/") + "/" + here
+	}
+	if strings.ContainsFunc(there, func(r rune) bool { return !plain(r) }) {
+		there = "'" + strings.ReplaceAll(there, "'", "''") + "'"
+	}
+	for name, text := range files {
+		if IsSpec(name) {
+			files[name] = bytes.ReplaceAll(text, []byte("\n  runbook: "+here+"\n"), []byte("\n  runbook: "+there+"\n"))
+		}
+	}
+	return files, err
+}
+
+// plain tells whether a character of a path or URL needs no quotes in YAML, wherever it is.
+func plain(r rune) bool {
+	return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-:", r))
 }
 
 // IsSpec tells whether a file of a pack is one of specs.

@@ -35,6 +35,7 @@ var t0 = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 // engine of Prometheus.
 type play struct {
 	t        *testing.T
+	asserted *asserted
 	set      *slo.Set
 	counters *counters.Counters
 	book     *cost.Book // nil without cost
@@ -76,17 +77,10 @@ metadata: {name: default}
 spec: {type: prometheus, scrapeInterval: %[1]s, evaluationInterval: %[1]s}
 `
 
-// newPlay returns a replay of a pack, with counters for the domains and samples at every interval. What must be changed
-// in the specs, as a user would, are pairs of old and new text.
-func newPlay(t *testing.T, name string, interval time.Duration, domains []counters.Domain, edits ...string) *play {
+// newPlay returns a replay of a pack, with counters for the domains and samples at every interval.
+func newPlay(t *testing.T, a *asserted, name string, interval time.Duration, domains ...counters.Domain) *play {
 	t.Helper()
-	specs := []slo.File{{Name: "sources.yaml", Text: fmt.Appendf(nil, sources, interval)}}
-	for _, f := range specsOf(t, name) {
-		for i := 0; i < len(edits); i += 2 {
-			f.Text = []byte(strings.ReplaceAll(string(f.Text), edits[i], edits[i+1]))
-		}
-		specs = append(specs, f)
-	}
+	specs := append(specsOf(t, name), slo.File{Name: "sources.yaml", Text: fmt.Appendf(nil, sources, interval)})
 	set, found := slo.Compile(specs)
 	if set == nil {
 		t.Fatalf("pack %s does not compile: %v", name, found)
@@ -96,7 +90,7 @@ func newPlay(t *testing.T, name string, interval time.Duration, domains []counte
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	p := &play{t: t, set: set, store: st, series: map[string]*store.Series{}, registry: prometheus.NewPedanticRegistry(), now: t0}
+	p := &play{t: t, asserted: a, set: set, store: st, series: map[string]*store.Series{}, registry: prometheus.NewPedanticRegistry(), now: t0}
 	p.counters = counters.New(t0, domains...)
 	if p.engine, err = engine.Open(st, engine.Options{}); err != nil {
 		t.Fatal(err)
@@ -298,6 +292,7 @@ func (p *play) left(name string, bad, total float64) {
 // leftIs wants the budget left of an SLO to be want within an error.
 func (p *play) leftIs(name string, want, within float64) {
 	p.t.Helper()
+	p.asserted.budget(name)
 	got, err := p.engine.Query(context.Background(), slo.SeriesBudgetRemaining+`{slo="`+name+`"}`, p.now)
 	if err != nil || len(got) != 1 {
 		p.t.Errorf("budget of %s: want one value, have %v %v", name, got, err)
@@ -327,12 +322,25 @@ func (p *play) fired(name string, want ...string) {
 		if err != nil || err2 != nil {
 			p.t.Fatal(w, err, err2)
 		}
+		p.asserted.alert(f[0], name)
 		ok = ok && slices.ContainsFunc(got, func(a alert) bool { return a.severity == f[0] && a.at >= from && a.at <= to })
 	}
 	if !ok {
 		p.t.Errorf("%s: want alerts %v, have %v", name, want, got)
 	}
 	p.t.Logf("%s: %v", name, got)
+}
+
+// counted wants the rules to have counted so many bad events of so many, each within an error.
+func (p *play) counted(name string, bad, total, within float64) {
+	p.t.Helper()
+	p.asserted.budget(name)
+	for series, want := range map[string]float64{slo.SeriesBadIncrement: bad, slo.SeriesEventsIncrement: total} {
+		got, err := p.engine.Query(context.Background(), fmt.Sprintf(`sum(sum_over_time(%s{slo=%q}[30d]))`, series, name), p.now)
+		if err != nil || len(got) != 1 || math.Abs(got[0].V-want) > within {
+			p.t.Errorf("%s: want %s to add up to %v, have %v %v", name, series, want, got, err)
+		}
+	}
 }
 
 // String returns an alert for messages.
@@ -346,6 +354,7 @@ func (a alert) String() string {
 // grouped wants the budget left of one group of an SLO.
 func (p *play) grouped(name, label, value string, want, within float64) {
 	p.t.Helper()
+	p.asserted.budget(name)
 	got, err := p.engine.Query(context.Background(), fmt.Sprintf(`%s{slo=%q,%s=%q}`, slo.SeriesBudgetRemaining, name, label, value), p.now)
 	if err != nil || len(got) != 1 || math.Abs(got[0].V-want) > within {
 		p.t.Errorf("budget of %s for %s: want %v, have %v %v", name, value, want, got, err)

@@ -27,6 +27,7 @@ const (
 	CostAge          = "cost_data_age_seconds"
 	CostRows         = "cost_rows_total"
 	CostTroubles     = "cost_data_troubles"
+	CostFiles        = "cost_files"
 )
 
 // Metrics of the platform API.
@@ -41,6 +42,7 @@ const (
 const (
 	PolicyDecisions    = "policy_decisions_total"
 	OnboardingDuration = "platform_onboarding_duration_seconds"
+	OnboardingRequests = "platform_onboarding_requests_total"
 	OnboardingOutcomes = "platform_onboarding_outcomes_total"
 	OnboardingOpen     = "platform_onboarding_open"
 	OnboardingOldest   = "platform_onboarding_oldest_seconds"
@@ -67,6 +69,7 @@ const (
 	RotationAttempts   = "secret_rotation_attempts_total"
 	Propagation        = "secret_rotation_propagation_seconds"
 	SecretAccesses     = "secret_accesses_total"
+	SecretPrincipals   = "secret_principals_total"
 	RotationTracked    = "secret_rotation_tracked"
 	RotationOverdue    = "secret_rotation_overdue"
 	RotationAge        = "secret_rotation_age_seconds"

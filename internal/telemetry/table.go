@@ -37,7 +37,7 @@ func pipelines() Source {
 }
 
 // costs is what exporters/cost declares with its default rules: environment,
-// team and service.
+// team and service; and what its intake says of the files that it finds.
 func costs() Source {
 	allocated := func(more ...string) []string {
 		return append([]string{"deployment_environment_name", labelTeam, "service_name", "cost_currency", overflow}, more...)
@@ -53,6 +53,7 @@ func costs() Source {
 			gauge(CostAge, "cost_provider"),
 			counter(CostRows, "class", "tagged"),
 			gauge(CostTroubles, "cost_trouble"),
+			gauge(CostFiles, "cost_source", "cost_file_state"),
 		},
 	}
 }
@@ -119,6 +120,7 @@ func secrets() Source {
 			counter(RotationAttempts, of("secret_rotation_result", "secret_rotation_trigger")...),
 			histogram(Propagation, of()...),
 			counter(SecretAccesses, "secret_store", "secret_scope", "secret_access_operation", "secret_access_outcome", "secret_principal_kind", overflow),
+			counter(SecretPrincipals, "secret_store", "secret_principal_kind", "secret_principal_novelty", overflow),
 			gauge(RotationTracked, of()...),
 			gauge(RotationOverdue, of()...),
 			gauge(RotationAge, of()...),
@@ -165,6 +167,7 @@ func onboarding() Source {
 		Enable: "Let the portal or the ticket system tell the receiver `platform_events` of the collector when a team asks for a service.",
 		Families: []Family{
 			histogram(OnboardingDuration, labelTeam, overflow),
+			counter(OnboardingRequests, labelTeam, overflow),
 			counter(OnboardingOutcomes, labelTeam, "platform_onboarding_outcome", overflow),
 			gauge(OnboardingOpen, labelTeam, overflow),
 			gauge(OnboardingOldest, labelTeam, overflow),

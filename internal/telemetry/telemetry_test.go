@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
+	"github.com/plimsoll-slo/plimsoll/exporters/cost/intake"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/coverage"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
@@ -117,8 +118,20 @@ func TestCostIsDeclared(t *testing.T) {
 			}
 		}
 	}
+	for _, f := range intake.Families() {
+		name := f.PrometheusName()
+		got := have[name]
+		delete(have, name)
+		want := []string{}
+		for _, a := range f.Attributes {
+			want = append(want, label(a))
+		}
+		if diff := cmp.Diff(sorted(want), sorted(got.Labels)); diff != "" || got.Kind.String() != f.Kind.String() {
+			t.Errorf("%s, a %v, is a %v in the table; labels (-intake +table):\n%s", name, f.Kind, got.Kind, diff)
+		}
+	}
 	for name := range have {
-		t.Errorf("%s is in the table, but a whole book does not say it", name)
+		t.Errorf("%s is in the table, but neither a whole book nor an intake says it", name)
 	}
 }
 

@@ -27,6 +27,7 @@ type trailRecord struct {
 	Error    string       `json:"errorCode"`
 	Identity struct {
 		Type string `json:"type"`
+		ID   string `json:"principalId"` // for a role with a colon and the session after it
 	} `json:"userIdentity"`
 	Request struct {
 		SecretID string   `json:"secretId"`
@@ -166,8 +167,9 @@ func (r trailRecord) events(naming secrets.Naming, exact bool, observed time.Tim
 		}
 	}
 	if operation := trailOperation(r.Name); operation != "" {
+		who, _, _ := strings.Cut(r.Identity.ID, ":")
 		events = append(events, secrets.Access{
-			Origin: origin("access"), Secret: secret, Operation: operation, Outcome: trailOutcome(r.Error), Principal: trailPrincipal(r.Identity.Type),
+			Origin: origin("access"), Secret: secret, Operation: operation, Outcome: trailOutcome(r.Error), Principal: trailPrincipal(r.Identity.Type), Who: naming.Digest(who),
 		}.Event())
 	}
 	return events

@@ -21,6 +21,8 @@ type vaultLine struct {
 	Auth struct {
 		Policies  []string `json:"policies"`
 		TokenType string   `json:"token_type"`
+		Entity    string   `json:"entity_id"`
+		Name      string   `json:"display_name"`
 	} `json:"auth"`
 	Request struct {
 		ID        string `json:"id"`
@@ -102,8 +104,16 @@ func (l vaultLine) events(naming secrets.Naming, exact bool, observed time.Time)
 		events = append(events, secrets.Removal{Origin: origin("removal"), Secret: secret}.Event())
 	}
 	return append(events, secrets.Access{
-		Origin: origin("access"), Secret: secret, Operation: thing.operation, Outcome: outcome, Principal: l.principal(),
+		Origin: origin("access"), Secret: secret, Operation: thing.operation, Outcome: outcome, Principal: l.principal(), Who: naming.Digest(l.who()),
 	}.Event())
+}
+
+// who returns what tells apart those who access secrets: their entity, or the name that the way they logged in gave them.
+func (l vaultLine) who() string {
+	if l.Auth.Entity != "" {
+		return l.Auth.Entity
+	}
+	return l.Auth.Name
 }
 
 // VaultScope returns the scope of secrets at a mount in a namespace.
