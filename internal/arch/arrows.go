@@ -22,6 +22,7 @@ var arrows = []arrow{
 	{"internal/arch", nil},
 	{"internal/diag", nil},
 	{"internal/output", nil},
+	{"internal/golden", nil},    // for tests
 	{"internal/mounttest", nil}, // for tests
 	{"internal/remote", nil},
 	{"internal/history", nil},

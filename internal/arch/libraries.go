@@ -21,6 +21,7 @@ var libraries = []library{
 	{"github.com/grafana/grafana-foundation-sdk/go", []string{"dashboards"}},
 	{"github.com/robfig/cron/v3", []string{"exporters/secrets/poll"}}, // what Vault reads schedules with
 	{"github.com/parquet-go/parquet-go", []string{"exporters/cost/parquet"}},
+	{"github.com/google/go-cmp", []string{"internal/golden"}}, // for tests
 	{"github.com/spf13/cobra", []string{"cmd/plimsoll"}},
 	{"github.com/spf13/pflag", []string{"cmd/plimsoll"}},
 
