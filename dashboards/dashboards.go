@@ -17,7 +17,7 @@
 //	executive.go oncall.go debug.go detail.go service.go   what is shown: a dashboard of rows of panels
 //	delivery.go platform.go governance.go money.go         rows that need telemetry; section.go leaves them out
 //	promql.go tiers.go                                     the queries
-//	lower.go                                               the panels as Grafana's classic schema, by grafana-foundation-sdk
+//	lower.go lowertable.go                                 the panels as Grafana's classic schema, by grafana-foundation-sdk
 //	lowerv2.go                                             the same as the schema of Grafana 13, or 12 in part
 //	form.go                                                the JSON in what carries it to Grafana
 //

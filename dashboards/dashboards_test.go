@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/output"
 	"github.com/plimsoll-slo/plimsoll/internal/yamlsrc"
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -23,23 +23,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestGolden(t *testing.T) {
 	var names []string
 	for _, f := range generate(t, testSet(), Options{}) {
-		path := filepath.Join("testdata", "golden", filepath.FromSlash(f.Name))
 		names = append(names, f.Name)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, f.Content, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(f.Content)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", f.Name, diff)
-		}
+		golden.Check(t, *update, filepath.Join("testdata", "golden", filepath.FromSlash(f.Name)), f.Content)
 	}
 	if !slices.IsSorted(names) {
 		t.Errorf("files %q are not sorted", names)

@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,6 +15,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboardv2"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboardv2beta1"
 
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/yamlsrc"
 )
 
@@ -116,29 +115,11 @@ func TestFormHeads(t *testing.T) {
 			got.WriteString(strings.Join(lines[:min(len(lines), 19)], ""))
 		}
 	}
-	golden(t, "forms.txt", []byte(got.String()))
-}
-
-// golden compares with, or rewrites, a golden file.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s (-want +got):\n%s", name, d)
-	}
+	golden.Check(t, *update, "testdata/golden/forms.txt", []byte(got.String()))
 }
 
 func TestGoldenV2(t *testing.T) {
-	golden(t, "plimsoll-slo.v2beta1.json", byName(t, Options{Form: Resources, Schema: V2Beta1})["resources/plimsoll-slo.json"])
+	golden.Check(t, *update, "testdata/golden/plimsoll-slo.v2beta1.json", byName(t, Options{Form: Resources, Schema: V2Beta1})["resources/plimsoll-slo.json"])
 }
 
 // The SDK, which is generated from Grafana's schemas, knows every field of both later schemas and misses none.

@@ -3,7 +3,7 @@ package dashboards
 import "github.com/plimsoll-slo/plimsoll/internal/telemetry"
 
 // The model of a dashboard: what it shows, without the ways of one version of
-// Grafana. Only lower.go knows those.
+// Grafana. Only the files lower*.go know those.
 
 // page is a dashboard: rows of panels.
 type page struct {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/plimsoll-slo/plimsoll/dashboards"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/telemetry"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
@@ -15,7 +16,7 @@ import (
 // have them: the panels are those of the platform team's example.
 func TestDashboards(t *testing.T) {
 	page := between(t, read(t, "dashboards.md"), "telemetry", telemetryTable())
-	golden(t, "dashboards.md", between(t, page, "panels", panelTable(t)))
+	golden.Check(t, *update, "dashboards.md", []byte(between(t, page, "panels", panelTable(t))))
 }
 
 // between replaces what stands between the comments of that name.

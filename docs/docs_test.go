@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/plimsoll-slo/plimsoll/rules"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
@@ -43,25 +41,6 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// golden compares a file with what it should be, or rewrites it.
-func golden(t *testing.T, name, want string) {
-	t.Helper()
-	have, err := os.ReadFile(name)
-	if err != nil && !*update {
-		t.Fatal(err)
-	}
-	if string(have) == want {
-		return
-	}
-	if !*update {
-		t.Errorf("%s is not up to date; run go test ./docs -update (-have +want):\n%s", name, cmp.Diff(string(have), want))
-		return
-	}
-	if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // markdown returns the pages below this directory, with slashes.

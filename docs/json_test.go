@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/plimsoll-slo/plimsoll/internal/diag"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/output"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
@@ -61,7 +62,7 @@ func TestJSONOutput(t *testing.T) {
 	if len(ways) > 0 {
 		t.Errorf("json-output.md lacks %d outputs", len(ways))
 	}
-	golden(t, "json-output.md", out+page[last:])
+	golden.Check(t, *update, "json-output.md", []byte(out+page[last:]))
 }
 
 // writePlan writes the plan of a directory in which one file changes.

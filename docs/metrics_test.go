@@ -20,6 +20,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/promql"
 )
 
@@ -43,7 +44,7 @@ func TestMetrics(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(families())) {
 		page = withTable(t, page, name, families()[name])
 	}
-	golden(t, "metrics.md", page)
+	golden.Check(t, *update, "metrics.md", []byte(page))
 }
 
 // withTable returns the page with the table of a domain as it has to be. What counters have besides is in the first.

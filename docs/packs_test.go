@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/packs"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
@@ -44,7 +45,7 @@ func TestPacks(t *testing.T) {
 			name, covers, needs = "", "", ""
 		}
 	}
-	golden(t, "packs.md", before+"<!-- begin packs"+comment+"-->\n"+table.String()+"<!-- end packs -->"+after)
+	golden.Check(t, *update, "packs.md", []byte(before+"<!-- begin packs"+comment+"-->\n"+table.String()+"<!-- end packs -->"+after))
 }
 
 // tells says who hears of an SLO.

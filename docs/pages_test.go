@@ -17,6 +17,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/internal/amconfig"
 	"github.com/plimsoll-slo/plimsoll/internal/closed"
 	"github.com/plimsoll-slo/plimsoll/internal/diag"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/yamlsrc"
 	"github.com/plimsoll-slo/plimsoll/rules/alertmanager"
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -92,7 +93,7 @@ func TestPageOutputs(t *testing.T) {
 			if err := diag.Text(&b, l, src, false); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name, page[:all[out].from]+b.String()+page[all[out].to:])
+			golden.Check(t, *update, name, []byte(page[:all[out].from]+b.String()+page[all[out].to:]))
 		})
 	}
 }
@@ -243,7 +244,7 @@ func TestIndex(t *testing.T) {
 			fmt.Fprintf(&b, "| [%s](%s.md) | %s |\n", c, c, c.Title())
 		}
 	}
-	golden(t, "diag/README.md", b.String())
+	golden.Check(t, *update, "diag/README.md", []byte(b.String()))
 }
 
 type codeGroup struct {

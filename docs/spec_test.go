@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/schema"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
@@ -34,7 +35,7 @@ func TestSpecReference(t *testing.T) {
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Path, cell(f.Type), meaning(f, k.Fields))
 		}
 	}
-	golden(t, "spec.md", b.String())
+	golden.Check(t, *update, "spec.md", []byte(b.String()))
 }
 
 // meaning returns the last cell of a field; all are the fields of its kind.

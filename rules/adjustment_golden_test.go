@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/promql"
 	"github.com/plimsoll-slo/plimsoll/rules"
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -53,19 +54,7 @@ func TestAdjustmentGolden(t *testing.T) {
 				fmt.Fprintf(&out, "-- %s%s %v\n%s\n", r.Record, r.Alert, r.Labels, r.Expr)
 			}
 		}
-		name := filepath.Join("testdata", "adjustments."+string(target)+".golden")
-		if *update {
-			if err := os.WriteFile(name, out.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), out.String()); diff != "" {
-			t.Errorf("%s (-want +got); run with -update and read the diff:\n%s", name, diff)
-		}
+		golden.Check(t, *update, filepath.Join("testdata", "adjustments."+string(target)+".golden"), out.Bytes())
 	}
 }
 

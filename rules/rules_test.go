@@ -10,12 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/promql"
 	"github.com/plimsoll-slo/plimsoll/rules"
 	"github.com/plimsoll-slo/plimsoll/slo"
@@ -69,19 +69,7 @@ func TestGolden(t *testing.T) {
 		for _, f := range files {
 			fmt.Fprintf(&all, "-- %s --\n%s", f.Name, f.Content)
 		}
-		name := filepath.Join("testdata", "kinds."+string(target)+".golden")
-		if *update {
-			if err := os.WriteFile(name, all.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), all.String()); diff != "" {
-			t.Errorf("%s (-want +got); run with -update and read the diff:\n%s", name, diff)
-		}
+		golden.Check(t, *update, filepath.Join("testdata", "kinds."+string(target)+".golden"), all.Bytes())
 	}
 }
 

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/plimsoll-slo/plimsoll/internal/diag"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata")
@@ -79,19 +78,7 @@ func TestBroken(t *testing.T) {
 			if err := diag.Text(&got, l, sources(c.files), false); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata/broken", c.name+".txt")
-			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(string(want), got.String()); d != "" {
-				t.Errorf("findings differ (-want +got):\n%s", d)
-			}
+			golden.Check(t, *update, filepath.Join("testdata/broken", c.name+".txt"), got.Bytes())
 		})
 	}
 }

@@ -8,7 +8,6 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/bench/program"
 	"github.com/plimsoll-slo/plimsoll/burnrate"
 )
 
@@ -23,26 +23,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	f := flag.NewFlagSet("alerts", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	out := f.String("o", "", "file for the report, besides standard output")
-	runs := f.Int("runs", 12, "traces of 90 days a setting")
-	seed := f.Uint64("seed", 1, "seed of the traces")
-	if err := f.Parse(args); err != nil {
-		return 2
-	}
-	var report bytes.Buffer
-	if err := score(io.MultiWriter(stdout, &report), *runs, *seed); err != nil {
-		fmt.Fprintln(stderr, "alerts:", err)
-		return 1
-	}
-	if *out != "" {
-		if err := os.WriteFile(*out, report.Bytes(), 0o644); err != nil {
-			fmt.Fprintln(stderr, "alerts:", err)
-			return 1
-		}
-	}
-	return 0
+	return program.Run("alerts", args, stdout, stderr, func(f *flag.FlagSet) func(io.Writer) error {
+		runs := f.Int("runs", 12, "traces of 90 days a setting")
+		seed := f.Uint64("seed", 1, "seed of the traces")
+		return func(w io.Writer) error { return score(w, *runs, *seed) }
+	})
 }
 
 // setting is one kind of service.

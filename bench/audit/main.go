@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/bench/program"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
@@ -38,27 +39,12 @@ const fileBytes = 64 << 20
 
 // run returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	f := flag.NewFlagSet("audit", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	out := f.String("o", "", "file for the report, besides standard output")
-	dir := f.String("dir", "", "directory on the disk to measure, by default that of temporary files")
-	mib := f.Int64("mib", 5<<10, "how much is read, in MiB")
-	recorded := f.String("events", "exporters/platformapi/sources/testdata/kubernetes_audit/apiserver.log.gz", "recorded audit events, compressed")
-	if err := f.Parse(args); err != nil {
-		return 2
-	}
-	var report bytes.Buffer
-	if err := measure(io.MultiWriter(stdout, &report), *dir, *recorded, *mib<<20); err != nil {
-		fmt.Fprintln(stderr, "audit:", err)
-		return 1
-	}
-	if *out != "" {
-		if err := os.WriteFile(*out, report.Bytes(), 0o644); err != nil {
-			fmt.Fprintln(stderr, "audit:", err)
-			return 1
-		}
-	}
-	return 0
+	return program.Run("audit", args, stdout, stderr, func(f *flag.FlagSet) func(io.Writer) error {
+		dir := f.String("dir", "", "directory on the disk to measure, by default that of temporary files")
+		mib := f.Int64("mib", 5<<10, "how much is read, in MiB")
+		recorded := f.String("events", "exporters/platformapi/sources/testdata/kubernetes_audit/apiserver.log.gz", "recorded audit events, compressed")
+		return func(w io.Writer) error { return measure(w, *dir, *recorded, *mib<<20) }
+	})
 }
 
 func measure(w io.Writer, parent, recorded string, size int64) (err error) {
@@ -123,7 +109,7 @@ func newReader(dir string, l *ledger.Ledger) (*reader, error) {
 
 // file reads what is there, and removes it.
 func (r *reader) file() error {
-	start, before := time.Now(), cpu()
+	start, before := time.Now(), program.CPU()
 	err := r.tailer.Poll(func(c tail.Chunk) error {
 		now := time.Now()
 		events, err := r.decode(http.Header{source.BatchHeader: {c.Key}}, c.Body, now)
@@ -136,7 +122,7 @@ func (r *reader) file() error {
 		return err
 	})
 	r.took += time.Since(start)
-	r.cpu += cpu() - before
+	r.cpu += program.CPU() - before
 	paths, _ := filepath.Glob(filepath.Join(r.dir, "audit-*.log"))
 	for _, path := range paths {
 		err = errors.Join(err, os.Remove(path))

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"syscall"
-	"time"
 )
 
 // peak returns the most memory that was resident, in bytes; 0 where the system does not say.
@@ -31,15 +29,6 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapInuse)
-}
-
-// cpu returns the processor time that this process has taken, which other programs on the machine change little.
-func cpu() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // directory returns the size of the ledger, in bytes.

@@ -21,33 +21,20 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/bench/program"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	f := flag.NewFlagSet("compile", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	plimsoll := f.String("plimsoll", "bin/plimsoll", "the program to measure")
-	sloth := f.String("sloth", "bin/sloth", "Sloth, to compare with")
-	out := f.String("o", "", "file for the report, besides standard output")
-	runs := f.Int("runs", 5, "runs of each program")
-	if err := f.Parse(args); err != nil {
-		return 2
-	}
-	var report bytes.Buffer
-	if err := measure(io.MultiWriter(stdout, &report), *plimsoll, *sloth, *runs); err != nil {
-		fmt.Fprintln(stderr, "compile:", err)
-		return 1
-	}
-	if *out != "" {
-		if err := os.WriteFile(*out, report.Bytes(), 0o644); err != nil {
-			fmt.Fprintln(stderr, "compile:", err)
-			return 1
-		}
-	}
-	return 0
+	return program.Run("compile", args, stdout, stderr, func(f *flag.FlagSet) func(io.Writer) error {
+		plimsoll := f.String("plimsoll", "bin/plimsoll", "the program to measure")
+		sloth := f.String("sloth", "bin/sloth", "Sloth, to compare with")
+		runs := f.Int("runs", 5, "runs of each program")
+		return func(w io.Writer) error { return measure(w, *plimsoll, *sloth, *runs) }
+	})
 }
 
 // cost is what one run of a program took.

@@ -1,11 +1,11 @@
 // Command footprint measures how heavy the collector programs are: size on disk, modules linked, time until they
-// serve, and resident memory while they idle. It fails if one is above its limit.
+// serve, and resident memory while they idle. It fails if one is above its limit. On Linux only.
 //
 //	go run ./bench/footprint bin/plimsoll-collector:55:60 bin/plimsoll-gateway:110:120
 //
 // An argument is a program and its limits: megabytes (10^6 bytes) on disk and mebibytes (2^20) of resident memory, most of
-// which is the program itself. Each program runs
-// with an OTLP receiver, a memory limiter, a persistent queue and a health check, which it is asked until it is well.
+// which is the program itself, read from the disk anew; its own data are shown beside it. Each program runs with an OTLP
+// receiver, a memory limiter, a persistent queue and a health check, which it is asked until it is well.
 package main
 
 import (
@@ -34,7 +34,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	status := 0
-	fmt.Fprintf(stdout, "%-20s %10s %6s %8s %6s %8s %8s\n", "program", "disk MB", "limit", "idle MiB", "limit", "modules", "ready ms")
+	fmt.Fprintf(stdout, "%-20s %10s %6s %8s %6s %8s %8s %8s\n", "program", "disk MB", "limit", "idle MiB", "limit", "data MiB", "modules", "ready ms")
 	for _, arg := range args {
 		name, disk, memory, err := parse(arg)
 		if err != nil {
@@ -46,8 +46,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintf(stderr, "footprint: measure %s: %v\n", name, err)
 			return 1
 		}
-		fmt.Fprintf(stdout, "%-20s %10.1f %6.0f %8.1f %6.0f %8d %8d\n",
-			filepath.Base(name), f.disk, disk, f.memory, memory, f.modules, f.ready.Milliseconds())
+		fmt.Fprintf(stdout, "%-20s %10.1f %6.0f %8.1f %6.0f %8.1f %8d %8d\n",
+			filepath.Base(name), f.disk, disk, f.memory, memory, f.data, f.modules, f.ready.Milliseconds())
 		if f.disk > disk || f.memory > memory {
 			fmt.Fprintf(stderr, "footprint: %s is above its limit\n", name)
 			status = 1
@@ -68,9 +68,9 @@ func parse(arg string) (name string, disk, memory float64, err error) {
 
 // footprint is in megabytes on disk and mebibytes of memory.
 type footprint struct {
-	disk, memory float64
-	modules      int
-	ready        time.Duration
+	disk, memory, data float64
+	modules            int
+	ready              time.Duration
 }
 
 func measure(program string) (footprint, error) {
@@ -88,15 +88,18 @@ func measure(program string) (footprint, error) {
 		return footprint{}, err
 	}
 	defer os.RemoveAll(dir)
-	f.ready, f.memory, err = idle(program, dir)
+	if err := uncache(program); err != nil {
+		return footprint{}, err
+	}
+	err = f.idle(program, dir)
 	return f, err
 }
 
-// idle starts a program, waits until it is well and has settled, and returns how long the first took and its memory.
-func idle(program, dir string) (ready time.Duration, memory float64, err error) {
+// idle starts a program, waits until it is well and has settled, and notes how long the first took and its memory.
+func (f *footprint) idle(program, dir string) (err error) {
 	health, err := freePort()
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -105,7 +108,7 @@ func idle(program, dir string) (ready time.Duration, memory float64, err error) 
 	cmd.Stdout, cmd.Stderr = &output, &output
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer func() {
 		err = errors.Join(err, cmd.Process.Signal(os.Interrupt), cmd.Wait())
@@ -114,15 +117,15 @@ func idle(program, dir string) (ready time.Duration, memory float64, err error) 
 		}
 	}()
 	if err := wait(ctx, "http://"+health); err != nil {
-		return 0, 0, err
+		return err
 	}
-	ready = time.Since(begin)
+	f.ready = time.Since(begin)
 	select { // until the garbage of the start is collected
 	case <-ctx.Done():
 	case <-time.After(3 * time.Second):
 	}
-	memory, err = resident(cmd.Process.Pid)
-	return ready, memory, err
+	f.memory, f.data, err = memory(cmd.Process.Pid)
+	return err
 }
 
 func config(dir, health string) string {
@@ -161,16 +164,6 @@ func wait(ctx context.Context, url string) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-}
-
-// resident returns the mebibytes of a process that are in memory.
-func resident(pid int) (float64, error) {
-	out, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
-	if err != nil {
-		return 0, fmt.Errorf("ps: %w", err)
-	}
-	kib, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-	return kib / 1024, err
 }
 
 func freePort() (string, error) {

@@ -17,35 +17,21 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/bench/program"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	f := flag.NewFlagSet("ingest", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	out := f.String("o", "", "file for the report, besides standard output")
-	dir := f.String("dir", "", "directory on the disk to measure, by default that of temporary files")
-	each := f.Duration("each", 5*time.Second, "how long each number of senders is measured")
-	payload := f.String("payload", "exporters/pipelines/sources/testdata/github/completed.payload.json", "workflow_run delivery to vary")
-	if err := f.Parse(args); err != nil {
-		return 2
-	}
-	var report bytes.Buffer
-	if err := measure(io.MultiWriter(stdout, &report), *dir, *payload, *each); err != nil {
-		fmt.Fprintln(stderr, "ingest:", err)
-		return 1
-	}
-	if *out != "" {
-		if err := os.WriteFile(*out, report.Bytes(), 0o644); err != nil {
-			fmt.Fprintln(stderr, "ingest:", err)
-			return 1
-		}
-	}
-	return 0
+	return program.Run("ingest", args, stdout, stderr, func(f *flag.FlagSet) func(io.Writer) error {
+		dir := f.String("dir", "", "directory on the disk to measure, by default that of temporary files")
+		each := f.Duration("each", 5*time.Second, "how long each number of senders is measured")
+		payload := f.String("payload", "exporters/pipelines/sources/testdata/github/completed.payload.json", "workflow_run delivery to vary")
+		return func(w io.Writer) error { return measure(w, *dir, *payload, *each) }
+	})
 }
 
 func measure(w io.Writer, parent, payload string, each time.Duration) error {
@@ -74,33 +60,17 @@ func measure(w io.Writer, parent, payload string, each time.Duration) error {
 			if storage == "durable" {
 				kept = filepath.Join(dir, fmt.Sprint("ledger", senders))
 			}
-			before, err := cpu()
-			if err != nil {
-				return err
-			}
+			before := program.CPU()
 			times, took, err := ingest(kept, body, senders, each)
-			if err != nil {
-				return err
-			}
-			after, err := cpu()
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(w, "%s_senders_%d deliveries/s %.0f, acknowledged after p50 %s p99 %s, cpu of both sides %s each, %d deliveries\n", storage, senders,
 				float64(len(times))/took.Seconds(), milliseconds(quantile(times, 0.5)), milliseconds(quantile(times, 0.99)),
-				milliseconds((after-before)/time.Duration(max(len(times), 1))), len(times))
+				milliseconds((program.CPU()-before)/time.Duration(max(len(times), 1))), len(times))
 		}
 	}
 	return nil
-}
-
-// cpu returns the processor time that this process has taken, which other programs on the machine change little.
-func cpu() (time.Duration, error) {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0, err
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
 }
 
 // syncTimes returns how long the disk takes to keep 100 bytes at the end of a file, sorted.

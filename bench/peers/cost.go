@@ -6,9 +6,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/bench/program"
 	"github.com/plimsoll-slo/plimsoll/internal/engine"
 )
 
@@ -105,13 +105,13 @@ func measured(ctx context.Context, e *engine.Engine, at []time.Time) (cost, erro
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := processCPU()
+	start := program.CPU()
 	for _, t := range at {
 		if _, err := e.EvalAt(ctx, t); err != nil {
 			return cost{}, err
 		}
 	}
-	c := cost{cpu: processCPU() - start}
+	c := cost{cpu: program.CPU() - start}
 	runtime.ReadMemStats(&after)
 	for _, x := range e.Stats() {
 		c.samples += float64(x.Samples)
@@ -201,13 +201,4 @@ func cpuRatio(a, b []cost) float64 {
 		rounds[i] = i
 	}
 	return middle(rounds, func(i int) float64 { return float64(a[i].cpu) / float64(b[i].cpu) })
-}
-
-// processCPU returns the user and system time of the process.
-func processCPU() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic("peers: getrusage of the own process: " + err.Error())
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -20,7 +20,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -29,6 +28,7 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/bench/program"
 	"github.com/plimsoll-slo/plimsoll/bench/scenario"
 )
 
@@ -51,33 +51,19 @@ type options struct {
 
 // run returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	f := flag.NewFlagSet("peers", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	o := options{talk: stderr, scale: []int{10, 100, 1000}}
-	f.StringVar(&o.sloth, "sloth", "bin/sloth", "Sloth, to generate its rules with")
-	out := f.String("o", "", "file for the report, besides standard output")
-	f.Uint64Var(&o.seed, "seed", 1, "of the month")
-	f.DurationVar(&o.length, "length", budgetWindow+2*time.Hour, "of the replay; below 720h the figures mean little")
-	f.IntVar(&o.rounds, "rounds", 7, "turns of each rule set")
-	if err := f.Parse(args); err != nil {
-		return 2
-	}
-	if most := int(lookAhead/turnLength) - 2; o.rounds < 1 || o.rounds > most {
-		fmt.Fprintf(stderr, "peers: want 1 to %d rounds, have %d\n", most, o.rounds)
-		return 2
-	}
-	var report bytes.Buffer
-	if err := measure(ctx, o, io.MultiWriter(stdout, &report)); err != nil {
-		fmt.Fprintln(stderr, "peers:", err)
-		return 1
-	}
-	if *out != "" {
-		if err := os.WriteFile(*out, report.Bytes(), 0o644); err != nil {
-			fmt.Fprintln(stderr, "peers:", err)
-			return 1
+	return program.Run("peers", args, stdout, stderr, func(f *flag.FlagSet) func(io.Writer) error {
+		o := options{talk: stderr, scale: []int{10, 100, 1000}}
+		f.StringVar(&o.sloth, "sloth", "bin/sloth", "Sloth, to generate its rules with")
+		f.Uint64Var(&o.seed, "seed", 1, "of the month")
+		f.DurationVar(&o.length, "length", budgetWindow+2*time.Hour, "of the replay; below 720h the figures mean little")
+		f.IntVar(&o.rounds, "rounds", 7, "turns of each rule set")
+		return func(w io.Writer) error {
+			if most := int(lookAhead/turnLength) - 2; o.rounds < 1 || o.rounds > most {
+				return fmt.Errorf("%w: want 1 to %d rounds, have %d", program.ErrUsage, most, o.rounds)
+			}
+			return measure(ctx, o, w)
 		}
-	}
-	return 0
+	})
 }
 
 // measure does everything and writes the report.

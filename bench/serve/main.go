@@ -18,33 +18,26 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/bench/program"
 	"github.com/plimsoll-slo/plimsoll/internal/server"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
 
 func main() {
-	slos := flag.Int("slos", 10_000, "SLOs that are evaluated")
-	ticks := flag.Int("ticks", 20, "measured ticks of 30 s")
-	month := flag.Int("month-slos", 20, "SLOs of the store with a month of data; 0 leaves that out")
-	out := flag.String("o", "", "file of the results; empty means standard output only")
-	flag.Parse()
-	var b strings.Builder
-	w := io.MultiWriter(os.Stdout, &b)
-	fmt.Fprintf(w, "%s, %d CPUs, GOMAXPROCS %d\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOMAXPROCS(0))
-	err := evaluate(w, *slos, *ticks)
-	if err == nil && *month > 0 {
-		err = startUp(w, *month)
-	}
-	if err == nil && *out != "" {
-		err = os.WriteFile(*out, []byte(b.String()), 0o644)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	os.Exit(program.Run("serve", os.Args[1:], os.Stdout, os.Stderr, func(f *flag.FlagSet) func(io.Writer) error {
+		slos := f.Int("slos", 10_000, "SLOs that are evaluated")
+		ticks := f.Int("ticks", 20, "measured ticks of 30 s")
+		month := f.Int("month-slos", 20, "SLOs of the store with a month of data; 0 leaves that out")
+		return func(w io.Writer) error {
+			fmt.Fprintf(w, "%s, %d CPUs, GOMAXPROCS %d\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOMAXPROCS(0))
+			if err := evaluate(w, *slos, *ticks); err != nil || *month <= 0 {
+				return err
+			}
+			return startUp(w, *month)
+		}
+	}))
 }
 
 // writeSpecs writes n SLOs below dir.
@@ -114,10 +107,10 @@ func evaluate(w io.Writer, slos, ticks int) error {
 		if err := feed(h.URL, slos, now.Add(-15*time.Second)); err != nil {
 			return err
 		}
-		c, t := used(), time.Now()
+		c, t := program.CPU(), time.Now()
 		s.Step(context.Background())
 		if i > 16 { // from then on the shorter windows are full
-			wall, cpu = append(wall, time.Since(t)), append(cpu, used()-c)
+			wall, cpu = append(wall, time.Since(t)), append(cpu, program.CPU()-c)
 		}
 	}
 	slices.Sort(wall)
@@ -191,15 +184,6 @@ func startUp(w io.Writer, slos int) error {
 	fmt.Fprintf(w, "start with a month of data: %d series, %d samples\n  open:                  %8.2f s, then /-/healthy answers %d\n",
 		len(series), n*len(series), took.Seconds(), res.Code)
 	return s.Close()
-}
-
-// used is the CPU time of this process.
-func used() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // load is the load average of the machine.

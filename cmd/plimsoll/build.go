@@ -63,6 +63,9 @@ for the same specs.`,
 			if err != nil {
 				return err
 			}
+			if err := p.WriteConflicts(a.stderr); err != nil {
+				return world(err)
+			}
 			if err := p.Apply(); err != nil {
 				return world(err)
 			}

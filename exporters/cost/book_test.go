@@ -17,6 +17,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 // now is when most tests read: the day after the last charge of the FOCUS sample, in its billing period.
@@ -103,7 +104,7 @@ func TestBookFixtures(t *testing.T) {
 		}
 	}
 	s := b.Exact(now)
-	exportertest.Golden(t, *update, "testdata/book.golden", []byte(text(s, "")))
+	golden.Check(t, *update, "testdata/book.golden", []byte(text(s, "")))
 	for _, f := range fixtures(t) {
 		_, result, err := b.Load(f.file, f.format, bytes.NewReader(exportertest.Read(t, f.file)), f.options)
 		if err != nil || result.Changed > 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/metric"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 func exposition(t testing.TB, b *cost.Book) []byte {
@@ -38,7 +39,7 @@ func TestCollector(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	exportertest.Golden(t, *update, "testdata/book.prom", exposition(t, b))
+	golden.Check(t, *update, "testdata/book.prom", exposition(t, b))
 	problems, err := testutil.CollectAndLint(metric.Collector(func() metric.Snapshot { return b.Read(now) }))
 	if err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v %v", problems, err)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -126,7 +127,7 @@ func TestGolden(t *testing.T) {
 		}
 		all.WriteString(reportText(report))
 	}
-	exportertest.Golden(t, *update, "testdata/rows.golden", all.Bytes())
+	golden.Check(t, *update, "testdata/rows.golden", all.Bytes())
 }
 
 // totals sums up what Read returns: by column, and by column and value of the tag environment.

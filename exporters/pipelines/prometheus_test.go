@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 // realDeliveries returns counters that have read all the real payloads and histories.
@@ -82,7 +83,7 @@ func exposition(t *testing.T, c *counters.Counters) []byte {
 
 func TestCollector(t *testing.T) {
 	c := realDeliveries(t)
-	exportertest.Golden(t, *update, "testdata/history.prom", exposition(t, c))
+	golden.Check(t, *update, "testdata/history.prom", exposition(t, c))
 	collector := metric.Collector(func() metric.Snapshot { return whole(c) })
 	if err := testutil.CollectAndCompare(collector, bytes.NewReader(exportertest.Read(t, "testdata/history.prom"))); err != nil {
 		t.Error(err)

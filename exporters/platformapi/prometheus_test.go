@@ -21,6 +21,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -87,7 +88,7 @@ func TestCollector(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	exportertest.Golden(t, *update, "testdata/recorded.prom", b.Bytes())
+	golden.Check(t, *update, "testdata/recorded.prom", b.Bytes())
 	if problems, err := testutil.CollectAndLint(collector); err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v %v", problems, err)
 	}

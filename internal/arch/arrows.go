@@ -22,6 +22,7 @@ var arrows = []arrow{
 	{"internal/arch", nil},
 	{"internal/diag", nil},
 	{"internal/output", nil},
+	{"internal/golden", nil},    // for tests
 	{"internal/mounttest", nil}, // for tests
 	{"internal/remote", nil},
 	{"internal/history", nil},
@@ -82,7 +83,7 @@ var arrows = []arrow{
 	// Execution.
 	{"internal/store", []string{"internal/promql"}},
 	// It reads the file that says where the store of others is.
-	{"internal/store/remote", []string{"internal/store", "internal/diag", "internal/schema", "internal/yamlsrc"}},
+	{"internal/store/remote", []string{"internal/store", "internal/remote", "internal/diag", "internal/schema", "internal/yamlsrc"}},
 	{"internal/engine", []string{"internal/store", "internal/promql", "rules", "slo", "burnrate"}},
 	{"internal/gate", []string{"internal/store", "internal/promql", "internal/report", "slo", "burnrate"}},
 	{"internal/backtest", []string{

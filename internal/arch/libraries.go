@@ -22,6 +22,7 @@ var libraries = []library{
 	{"github.com/robfig/cron/v3", []string{"exporters/secrets/poll"}}, // what Vault reads schedules with
 	{"github.com/minio/minio-go/v7", []string{"exporters/cost/bucket"}},
 	{"github.com/parquet-go/parquet-go", []string{"exporters/cost/parquet"}},
+	{"github.com/google/go-cmp", []string{"internal/golden"}}, // for tests
 	{"github.com/spf13/cobra", []string{"cmd/plimsoll"}},
 	{"github.com/spf13/pflag", []string{"cmd/plimsoll"}},
 

@@ -4,34 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", name, d)
-	}
-}
 
 // example returns findings of every form, with content that tries to leave
 // its place.
@@ -73,7 +56,7 @@ func TestText(t *testing.T) {
 	if err := Text(&color, l, src, true); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "text.txt", plain.Bytes())
+	golden.Check(t, *update, "testdata/text.txt", plain.Bytes())
 	if i := bytes.IndexFunc(plain.Bytes(), func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {
 		t.Errorf("control character in %q", plain.Bytes()[i:])
 	}
@@ -97,9 +80,9 @@ func TestMachine(t *testing.T) {
 	if err := GitHub(&g, l); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "findings.json", j.Bytes())
-	golden(t, "findings.sarif", s.Bytes())
-	golden(t, "findings.github", g.Bytes())
+	golden.Check(t, *update, "testdata/findings.json", j.Bytes())
+	golden.Check(t, *update, "testdata/findings.sarif", s.Bytes())
+	golden.Check(t, *update, "testdata/findings.github", g.Bytes())
 	if !json.Valid(j.Bytes()) || !json.Valid(s.Bytes()) {
 		t.Error("the output is not JSON")
 	}

@@ -60,7 +60,7 @@ func New(s Server, base string, o Options) (*Client, error) {
 		o.Attempts = 5
 	}
 	if o.Wait == nil {
-		o.Wait = sleep
+		o.Wait = Sleep
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 64 << 20
@@ -76,8 +76,8 @@ func New(s Server, base string, o Options) (*Client, error) {
 // Base returns the URL of the server, without a slash at its end.
 func (c *Client) Base() string { return c.base }
 
-// sleep waits for d.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or returns the error of ctx.
+func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

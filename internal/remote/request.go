@@ -110,16 +110,17 @@ func (c *Client) plain(err error) error {
 // Refused returns the error for an answer that is not the one wanted, with the words of the server.
 func (c *Client) Refused(method, path string, a Answer) error {
 	err := fmt.Errorf("%s %s: %d %s", method, c.base+path, a.Status, http.StatusText(a.Status))
-	if words := c.quote(a.Body); words != "" {
+	if words := Words(a.Body, c.o.Token, c.o.Password); words != "" {
 		err = fmt.Errorf("%w: %s", err, words)
 	}
 	return err
 }
 
-// quote returns the first words of a server in one line, without the secrets that it may have repeated.
-func (c *Client) quote(body []byte) string {
+// Words returns the first words of a server in one line of at most about 500 bytes, without the secrets that it may have
+// repeated. Empty secrets are none.
+func Words(body []byte, secrets ...string) string {
 	text := strings.ToValidUTF8(string(body[:min(len(body), 1<<16)]), "?")
-	for _, secret := range []string{c.o.Token, c.o.Password} {
+	for _, secret := range secrets {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "***")
 		}

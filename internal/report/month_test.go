@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/internal/demo"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/history"
 	"github.com/plimsoll-slo/plimsoll/internal/report"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
@@ -63,7 +64,7 @@ func TestMonth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, monthFacts, encoded(t, ask(t.Context(), t, e, queries)))
+	golden.Check(t, *update, monthFacts, encoded(t, ask(t.Context(), t, e, queries)))
 }
 
 // monthReport builds the report of the month.

@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/plimsoll-slo/plimsoll/internal/engine"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/report"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 	"github.com/plimsoll-slo/plimsoll/rules"
@@ -134,25 +133,6 @@ func compile(t testing.TB, text string) *slo.Set {
 	return set
 }
 
-// golden compares a file with what it should be, or rewrites it.
-func golden(t testing.TB, name string, got []byte) {
-	t.Helper()
-	want, err := os.ReadFile(name)
-	if err != nil && !*update {
-		t.Fatal(err)
-	}
-	if bytes.Equal(got, want) {
-		return
-	}
-	if *update {
-		if err := os.WriteFile(name, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	t.Errorf("%s is not up to date; run with -update (-have +want):\n%.4000s", name, cmp.Diff(string(want), string(got)))
-}
-
 // encoded and recorded write and read what rules recorded.
 func encoded(t testing.TB, f report.Facts) []byte {
 	t.Helper()
@@ -190,7 +170,7 @@ func TestGolden(t *testing.T) {
 			if err := write(&b); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, filepath.Join("testdata", base+end), b.Bytes())
+			golden.Check(t, *update, filepath.Join("testdata", base+end), b.Bytes())
 			for _, word := range []string{"NaN", "Inf"} {
 				if strings.Contains(b.String(), word) {
 					t.Errorf("%s%s holds %s", base, end, word)

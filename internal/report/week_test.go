@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/internal/engine"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/internal/report"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 	"github.com/plimsoll-slo/plimsoll/rules"
@@ -149,7 +150,7 @@ func TestWeek(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, weekFacts, encoded(t, facts))
+	golden.Check(t, *update, weekFacts, encoded(t, facts))
 	agree(t, e, r)
 	for _, x := range r.SLOs {
 		row := x

@@ -3,13 +3,13 @@ package alertmanager_test
 import (
 	"bytes"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 	"github.com/plimsoll-slo/plimsoll/rules/alertmanager"
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
@@ -59,19 +59,7 @@ func TestFilesGolden(t *testing.T) {
 		if files[0].Name != alertmanager.TemplatesName || !bytes.HasPrefix(files[0].Content, []byte(alertmanager.TemplatesHeader+"\n")) {
 			t.Errorf("want the templates with their header first, have %s", files[0].Name)
 		}
-		golden := filepath.Join("testdata", name+".yml")
-		if *update {
-			if err := os.WriteFile(golden, files[1].Content, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(files[1].Content)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", golden, diff)
-		}
+		golden.Check(t, *update, filepath.Join("testdata", name+".yml"), files[1].Content)
 	}
 }
 

@@ -35,6 +35,9 @@ type Config struct {
 	_ struct{}
 }
 
+// Validate reports everything that is wrong with the configuration.
+func (c *Config) Validate() error { return c.Check() }
+
 var (
 	_ component.Config    = (*Config)(nil)
 	_ confmap.Validator   = (*Config)(nil)

@@ -99,8 +99,9 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate reports everything that is wrong with the configuration.
-func (c Config) Validate() error {
+// Check reports everything that is wrong with the configuration. It is not called Validate, which the collector would call
+// by itself wherever a component embeds a Config, once for each level.
+func (c Config) Check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Interval <= 0 {

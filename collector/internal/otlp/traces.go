@@ -12,17 +12,6 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 )
 
-// Events and attributes of tasks and their steps.
-const (
-	taskFinished = "cicd.pipeline.task.finished"
-	stepFinished = "cicd.pipeline.task.step.finished"
-	taskName     = "cicd.pipeline.task.name"
-	taskID       = "cicd.pipeline.task.run.id"
-	taskResult   = "cicd.pipeline.task.run.result"
-	stepName     = "cicd.pipeline.step.name"
-	stepNumber   = "platform.step.number"
-)
-
 // Traces returns a span for each event that ends an attempt of a pipeline run, a task of it or a step of a task, and how
 // many; other events, and those without a run id, have none. Each attempt is a trace of its own. Its ids are made from
 // what identifies it, so that spans find their parents whenever and through whichever collector they come, and the same
@@ -40,9 +29,9 @@ func Traces(scopeName string, events []event.Event, collector pcommon.Resource) 
 		switch e.Name {
 		case event.RunFinished:
 			setRun(scope.Spans().AppendEmpty(), e)
-		case taskFinished:
+		case event.TaskFinished:
 			setTask(scope.Spans().AppendEmpty(), e)
-		case stepFinished:
+		case event.StepFinished:
 			setStep(scope.Spans().AppendEmpty(), e)
 		}
 	}
@@ -66,21 +55,21 @@ func setRun(span ptrace.Span, e event.Event) {
 
 func setTask(span ptrace.Span, e event.Event) {
 	trace := traceID(e, attemptOf(e))
-	setSpan(span, e, e.Attrs.Text(taskResult))
-	span.SetName(strings.TrimSpace("RUN " + e.Attrs.Text(taskName)))
+	setSpan(span, e, e.Attrs.Text(event.TaskResult))
+	span.SetName(strings.TrimSpace("RUN " + e.Attrs.Text(event.TaskName)))
 	span.SetTraceID(trace)
-	span.SetSpanID(spanID(trace, "task", e.Attrs.Text(taskID)))
+	span.SetSpanID(spanID(trace, "task", e.Attrs.Text(event.TaskID)))
 	span.SetParentSpanID(spanID(trace, "run"))
 }
 
 func setStep(span ptrace.Span, e event.Event) {
 	trace := traceID(e, attemptOf(e))
-	name, number := e.Attrs.Text(stepName), strconv.FormatInt(e.Attrs.Integer(stepNumber), 10)
-	setSpan(span, e, e.Attrs.Text(taskResult))
+	name, number := e.Attrs.Text(event.StepName), strconv.FormatInt(e.Attrs.Integer(event.StepNumber), 10)
+	setSpan(span, e, e.Attrs.Text(event.TaskResult))
 	span.SetName(strings.TrimSpace("RUN " + name))
 	span.SetTraceID(trace)
-	span.SetSpanID(spanID(trace, "step", e.Attrs.Text(taskID), number, name))
-	span.SetParentSpanID(spanID(trace, "task", e.Attrs.Text(taskID)))
+	span.SetSpanID(spanID(trace, "step", e.Attrs.Text(event.TaskID), number, name))
+	span.SetParentSpanID(spanID(trace, "task", e.Attrs.Text(event.TaskID)))
 }
 
 // setSpan sets what all spans have in common.

@@ -1,8 +1,6 @@
 package platformevents
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"os"
@@ -24,36 +22,32 @@ type guard struct {
 }
 
 // newGuard makes the guard of a source. It fails if the source's token file can not be read.
-func newGuard(source SourceConfig, kind source.Kind, now func() time.Time, log *zap.Logger) (guard, error) {
+func newGuard(from SourceConfig, kind source.Kind, now func() time.Time, log *zap.Logger) (guard, error) {
 	switch {
-	case len(source.Secrets) > 0:
-		secrets := make([]string, len(source.Secrets))
-		for i, secret := range source.Secrets {
+	case len(from.Secrets) > 0:
+		secrets := make([]string, len(from.Secrets))
+		for i, secret := range from.Secrets {
 			secrets[i] = string(secret)
 		}
 		return guard{body: func(header http.Header, body []byte) bool { return kind.Signature(secrets, header, body, now()) }}, nil
-	case source.BearerToken != "":
-		digest := sha256.Sum256([]byte(source.BearerToken))
-		return guard{request: func(req *http.Request) bool { return bears(req, digest) }}, nil
-	case source.BearerTokenFile != "":
-		file := &tokenFile{path: source.BearerTokenFile, log: log}
+	case from.BearerToken != "":
+		return guard{request: func(req *http.Request) bool { return bears(req, string(from.BearerToken)) }}, nil
+	case from.BearerTokenFile != "":
+		file := &tokenFile{path: from.BearerTokenFile, log: log}
 		if err := file.read(); err != nil {
 			return guard{}, err
 		}
 		return guard{request: func(req *http.Request) bool { return bears(req, file.current()) }}, nil
-	case source.ClientCertificate != nil:
-		names := source.ClientCertificate.Names
+	case from.ClientCertificate != nil:
+		names := from.ClientCertificate.Names
 		return guard{request: func(req *http.Request) bool { return shows(req, names) }}, nil
 	}
 	return guard{}, nil
 }
 
-// bears tells whether a request has the token with a digest. It takes the same time wherever tokens differ, and however
-// long they are.
-func bears(req *http.Request, digest [sha256.Size]byte) bool {
-	scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], digest[:]) == 1
+// bears tells whether a request has the token.
+func bears(req *http.Request, token string) bool {
+	return source.Bearer([]string{token}, req.Header, nil, time.Time{})
 }
 
 // shows tells whether a request came with a certificate that the listener has verified and that has one of the names.
@@ -79,13 +73,13 @@ type tokenFile struct {
 	log  *zap.Logger
 
 	mu     sync.Mutex
-	digest [sha256.Size]byte
+	token  string
 	failed bool
 }
 
-// current returns the digest of the token in the file. A file that can not be read, as for a moment while it is
+// current returns the token in the file. A file that can not be read, as for a moment while it is
 // replaced, is logged once and leaves the token as it was.
-func (f *tokenFile) current() [sha256.Size]byte {
+func (f *tokenFile) current() string {
 	err := f.read()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -93,7 +87,7 @@ func (f *tokenFile) current() [sha256.Size]byte {
 		f.log.Error("the bearer token is not readable, the last one counts on", zap.Error(err))
 	}
 	f.failed = err != nil
-	return f.digest
+	return f.token
 }
 
 // read takes over the token in the file. The error names the file and not what is in it.
@@ -108,6 +102,6 @@ func (f *tokenFile) read() error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.digest = sha256.Sum256([]byte(token))
+	f.token = token
 	return nil
 }

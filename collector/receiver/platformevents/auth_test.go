@@ -23,10 +23,13 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/plimsoll-slo/plimsoll/collector/receiver/platformevents"
+	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	api "github.com/plimsoll-slo/plimsoll/exporters/platformapi/sources"
 )
 
 const (
@@ -315,6 +318,26 @@ func TestMaxConcurrent(t *testing.T) {
 	}
 	if got := s.verdicts(); got["busy"] != 1 || got["unauthentic"] != 1 {
 		t.Errorf("got %v, want 1 busy and 1 unauthentic", got)
+	}
+}
+
+// TestEachErrorOnce: the collector asks each part of a configuration what is wrong with it, those inside others too.
+func TestEachErrorOnce(t *testing.T) {
+	cfg := config(t, platformevents.NewFactory(func() time.Time { return received }))
+	source := platformevents.SourceConfig{Kind: "access_log", InsecureNoAuth: true}
+	source.AccessLog = &api.AccessLogOptions{DurationUnit: "hours"}
+	cfg.Sources = map[string]platformevents.SourceConfig{
+		"log": source, "own": {Kind: "json", InsecureNoAuth: true, Mapping: &sources.Mapping{Source: "own", Fact: "dream"}},
+	}
+	cfg.Interval = 0
+	err := confmap.Validate(cfg)
+	if err == nil {
+		t.Fatal("want errors, have none")
+	}
+	for _, want := range []string{"interval: want", "duration_unit: want", "fact \"dream\": want"} {
+		if got := strings.Count(err.Error(), want); got != 1 {
+			t.Errorf("%s is said %d times, want once:\n%v", want, got, err)
+		}
 	}
 }
 

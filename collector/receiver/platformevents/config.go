@@ -91,7 +91,7 @@ func (c *Config) Validate() error {
 	if c.NetAddr.Endpoint == "" {
 		bad("endpoint: want host:port, have nothing")
 	}
-	errs = append(errs, c.EventsConfig.Config.Validate())
+	errs = append(errs, c.EventsConfig.Config.Check())
 	if !c.TLS.HasValue() && !c.InsecurePlaintext && !c.onLoopback() {
 		bad("tls: want a certificate to listen on %q, or insecure_plaintext: true", c.NetAddr.Endpoint)
 	}

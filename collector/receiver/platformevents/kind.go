@@ -94,7 +94,7 @@ func (c KindConfig) validate(name string) error {
 	if c.AccessLog == nil {
 		return nil
 	}
-	if err := c.AccessLog.Validate(); err != nil {
+	if err := c.AccessLog.Check(); err != nil {
 		return fmt.Errorf("access_log::%w", err)
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/cost/parquet"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -236,7 +237,7 @@ func TestOthers(t *testing.T) {
 		}
 		fmt.Fprintf(&all, "== %s\n%s", e.Name(), text)
 	}
-	exportertest.Golden(t, *update, "testdata/others.golden", all.Bytes())
+	golden.Check(t, *update, "testdata/others.golden", all.Bytes())
 }
 
 // TestDecimals: the files of decimals hold 1 to 24 with two decimals, whatever the physical type.

@@ -15,6 +15,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -67,7 +68,7 @@ func TestGolden(t *testing.T) {
 		for _, f := range deliveries(t, kind) {
 			lines = append(append(lines, "# "+f.name+"\n"...), exportertest.Lines(t, f.events(t))...)
 		}
-		exportertest.Golden(t, *update, "testdata/"+kind.Name+".golden", lines)
+		golden.Check(t, *update, "testdata/"+kind.Name+".golden", lines)
 	}
 }
 
@@ -84,7 +85,7 @@ func list(t testing.TB, receiver string) []event.Event {
 // TestGoldenList: of seven alerts the watchdog is none, and one is routed elsewhere.
 func TestGoldenList(t *testing.T) {
 	events := list(t, "")
-	exportertest.Golden(t, *update, "testdata/lists.golden", exportertest.Lines(t, events))
+	golden.Check(t, *update, "testdata/lists.golden", exportertest.Lines(t, events))
 	if all, routed := len(events), len(list(t, "plimsoll")); all != 7 || routed != 6 {
 		t.Errorf("%d events, %d of the receiver, want 7 and 6", all, routed)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 // unlawful says what is wrong with an event, or nothing.
@@ -91,7 +92,7 @@ func TestMeant(t *testing.T) {
 			}
 		}
 	})
-	exportertest.Golden(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
+	golden.Check(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
 }
 
 var hostile = []any{

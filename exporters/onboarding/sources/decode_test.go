@@ -12,6 +12,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding/sources"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -33,7 +34,7 @@ func TestGolden(t *testing.T) {
 	for _, f := range everything(t) {
 		lines = append(append(lines, "# "+f.Name+"\n"...), exportertest.Lines(t, check(t, "as it is", f, f.Body))...)
 	}
-	exportertest.Golden(t, *update, "testdata/all.golden", lines)
+	golden.Check(t, *update, "testdata/all.golden", lines)
 }
 
 var planted = []string{"hunter2 fell over", "hunter2@example.com", "https://example.com/?token=hunter2"}
@@ -57,7 +58,7 @@ func TestMeant(t *testing.T) {
 			}
 		})
 	}
-	exportertest.Golden(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
+	golden.Check(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
 }
 
 var hostile = []any{

@@ -18,6 +18,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -44,7 +45,7 @@ func TestDecodeGitHubPayloads(t *testing.T) {
 		}
 		all = fmt.Appendf(all, "# %s\n%s", strings.TrimSuffix(name, ".payload.json"), exportertest.Lines(t, events))
 	}
-	exportertest.Golden(t, *update, "testdata/github.golden", all)
+	golden.Check(t, *update, "testdata/github.golden", all)
 }
 
 func eventOf(file string) string {

@@ -181,18 +181,18 @@ func TestMappingExample(t *testing.T) {
 		for _, name := range regexp.MustCompile("[a-z_]+").FindAllString(row[1]+row[2], -1) {
 			m.Fields[name] = "=x"
 		}
-		if err := m.Validate(); err != nil {
+		if err := m.Check(); err != nil {
 			t.Errorf("%s: %v", fact, err)
 		}
 		m.Fields["none"] = "=x"
-		_, have, _ := strings.Cut(m.Validate().Error(), "want some of ")
+		_, have, _ := strings.Cut(m.Check().Error(), "want some of ")
 		delete(m.Fields, "none")
 		if want := strings.Join(slices.Sorted(maps.Keys(m.Fields)), ", "); have != want {
 			t.Errorf("%s: the page has %s, there are %s", fact, want, have)
 		}
 		for _, name := range regexp.MustCompile("[a-z_]+").FindAllString(row[1], -1) {
 			delete(m.Fields, name)
-			if m.Validate() == nil {
+			if m.Check() == nil {
 				t.Errorf("%s must not have %s", fact, name)
 			}
 			m.Fields[name] = "=x"

@@ -15,6 +15,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 // fixture is a delivery or a record of testdata.
@@ -117,7 +118,7 @@ func TestGoldenDeliveries(t *testing.T) {
 		for _, f := range deliveries(t, kind) {
 			lines = append(append(lines, "# "+f.name+"\n"...), exportertest.Lines(t, f.events(t))...)
 		}
-		exportertest.Golden(t, *update, "testdata/"+kind.Name+".golden", lines)
+		golden.Check(t, *update, "testdata/"+kind.Name+".golden", lines)
 	}
 }
 
@@ -130,6 +131,6 @@ func TestGoldenHistories(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		exportertest.Golden(t, *update, "testdata/"+strings.ReplaceAll(name, "/", "_")+".golden", exportertest.Lines(t, events))
+		golden.Check(t, *update, "testdata/"+strings.ReplaceAll(name, "/", "_")+".golden", exportertest.Lines(t, events))
 	}
 }

@@ -147,23 +147,15 @@ func (g githubRun) events(exact bool, observed time.Time) ([]event.Event, error)
 	r.Key = fmt.Sprintf("%s/%d/%s/%v", r.Subject, r.Attempt, g.Started.UTC().Format(time.RFC3339), r.State)
 	if r.State == pipelines.Finished {
 		// Not since created_at: a second attempt has the created_at of the first.
-		setDuration(&r, g.Started.Time, g.Updated.Time)
+		if r.Duration, r.Timed = between(g.Started.Time, g.Updated.Time); !r.Timed {
+			r.Unmapped = "clock"
+		}
 	}
 	return []event.Event{r.Event()}, nil
 }
 
 // maxRunDuration is the longest run that is believed; GitHub ends workflow runs after 35 days.
 const maxRunDuration = 365 * 24 * time.Hour
-
-// setDuration notes how long the attempt took, unless the clocks contradict each other.
-func setDuration(r *pipelines.Run, start, end time.Time) {
-	d := end.Sub(start)
-	if start.IsZero() || end.IsZero() || d < 0 || d > maxRunDuration {
-		r.Unmapped = "clock"
-		return
-	}
-	r.Duration, r.Timed = d, true
-}
 
 // pipeline returns the workflow's name, or its file if it has none; a file may carry an @ref.
 func (g githubRun) pipeline() string {

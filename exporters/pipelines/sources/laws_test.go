@@ -14,6 +14,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 // vocabulary has the values that attributes with a fixed set of words may have.
@@ -202,7 +203,7 @@ func TestMeant(t *testing.T) {
 			}
 		})
 	}
-	exportertest.Golden(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
+	golden.Check(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
 }
 
 // hostile are values that no decoder may stumble over, wherever they are.

@@ -18,9 +18,9 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
-// source.Decoder returns the decoder that the mapping describes. The error is Validate's. It does not keep m.
+// source.Decoder returns the decoder that the mapping describes. The error is Check's. It does not keep m.
 func (m Mapping) Decoder() (source.Decoder, error) {
-	if err := m.Validate(); err != nil {
+	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("mapping: %w", err)
 	}
 	d := mapped{source: m.Source, fact: m.Fact, fields: map[string]value{}, statuses: map[string]string{}, times: slices.Clone(m.Times)}

@@ -58,8 +58,8 @@ var meanings = []string{
 	"pending", "waiting", "executing", "success", "failure", "error", "timeout", "cancellation", "skip", "ignore",
 }
 
-// Validate returns an error that lists everything that is wrong with the mapping, one a line, or nil.
-func (m Mapping) Validate() error {
+// Check returns an error that lists everything that is wrong with the mapping, one a line, or nil.
+func (m Mapping) Check() error {
 	var wrong []error
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if m.Source == "" || m.Source != event.Word(m.Source) {

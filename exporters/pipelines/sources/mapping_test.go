@@ -170,12 +170,12 @@ func TestMappingCommit(t *testing.T) {
 	})
 }
 
-func TestMappingValidate(t *testing.T) {
+func TestMappingCheck(t *testing.T) {
 	err := sources.Mapping{
 		Source: "Not a word", Fact: "run", Match: map[string]string{"kind": "x"},
 		Fields:   map[string]string{"id": "id", "status": "/a~2", "colour": "/c", "time": ""},
 		Statuses: map[string]string{"ok": "fine", "OK ": "success"}, Times: []string{"yesterday"}, Unit: "weeks",
-	}.Validate()
+	}.Check()
 	want := []string{
 		`source "Not a word": want a word of at most 32 lower-case letters, digits, _ and -`,
 		`fields: want pipeline`,
@@ -207,7 +207,7 @@ func TestMappingValidate(t *testing.T) {
 	f(sources.Mapping{}, `fact "": want one of commit, deployment, incident, onboarding, run, task`)
 	f(sources.Mapping{Source: "github", Fact: "run"}, `source "github": there is a decoder for it`)
 	f(sources.Mapping{}, "statuses: want at least one, but none for a commit")
-	if err := runMapping().Validate(); err != nil {
+	if err := runMapping().Check(); err != nil {
 		t.Error(err)
 	}
 }

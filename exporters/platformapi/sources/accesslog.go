@@ -34,8 +34,8 @@ type AccessLogOptions struct {
 	DurationUnit string `mapstructure:"duration_unit"`
 }
 
-// Validate reports what is wrong with the options.
-func (o AccessLogOptions) Validate() error {
+// Check reports what is wrong with the options.
+func (o AccessLogOptions) Check() error {
 	for _, route := range o.Routes {
 		if !strings.HasPrefix(route, "/") || route != event.Clean(route) || strings.ContainsAny(route, "?#") {
 			return fmt.Errorf("routes: want a template that begins with /, have %q", route)

@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -99,7 +100,7 @@ func fixtures(t testing.TB) []fixture {
 // TestGolden: every recording and every line written by hand becomes these events.
 func TestGolden(t *testing.T) {
 	for _, f := range fixtures(t) {
-		exportertest.Golden(t, *update, "testdata/"+f.name+".golden", exportertest.Lines(t, f.events(t)))
+		golden.Check(t, *update, "testdata/"+f.name+".golden", exportertest.Lines(t, f.events(t)))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi/sources"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 // vocabulary has the values that attributes with a fixed set of words may have.
@@ -193,7 +194,7 @@ func TestMeant(t *testing.T) {
 			}
 		}
 	})
-	exportertest.Golden(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
+	golden.Check(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
 }
 
 // TestBodiesStay: what a request and its answer said is in no event, even where the audit level has all of it.

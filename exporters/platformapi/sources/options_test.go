@@ -85,7 +85,7 @@ func TestDurationUnit(t *testing.T) {
 	f("s", "1e300", -1)
 	f("s", "x", -1)
 	for _, o := range []sources.AccessLogOptions{{DurationUnit: "h"}, {Routes: []string{"x"}}, {Routes: []string{"/a?b"}}} {
-		if o.Validate() == nil {
+		if o.Check() == nil {
 			t.Errorf("%v is taken", o)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy"
 	"github.com/plimsoll-slo/plimsoll/exporters/policy/sources"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -37,7 +38,7 @@ func TestGolden(t *testing.T) {
 	for _, f := range everything(t) {
 		lines = append(append(lines, "# "+f.Name+"\n"...), exportertest.Lines(t, check(t, "as it is", f, f.Body))...)
 	}
-	exportertest.Golden(t, *update, "testdata/all.golden", lines)
+	golden.Check(t, *update, "testdata/all.golden", lines)
 }
 
 // TestTotals: what is counted of all fixtures, delivered twice, is what is in them by eye.
@@ -92,7 +93,7 @@ func TestMeant(t *testing.T) {
 			}
 		})
 	}
-	exportertest.Golden(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
+	golden.Check(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
 }
 
 var hostile = []any{

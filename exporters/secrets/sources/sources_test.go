@@ -18,6 +18,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/source"
+	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -65,7 +66,7 @@ func decode(t testing.TB, f fixture, naming secrets.Naming) []event.Event {
 
 func TestGolden(t *testing.T) {
 	for _, f := range fixtures() {
-		exportertest.Golden(t, *update, "testdata/"+f.file+".golden", exportertest.Lines(t, decode(t, f, plain)))
+		golden.Check(t, *update, "testdata/"+f.file+".golden", exportertest.Lines(t, decode(t, f, plain)))
 	}
 }
 
@@ -227,7 +228,7 @@ func TestCanary(t *testing.T) {
 		got = append(got, place)
 	}
 	slices.Sort(got)
-	exportertest.Golden(t, *update, "testdata/meant.golden", []byte(strings.Join(got, "\n")+"\n"))
+	golden.Check(t, *update, "testdata/meant.golden", []byte(strings.Join(got, "\n")+"\n"))
 }
 
 // lawful says what is wrong with the events of a delivery, or nothing.

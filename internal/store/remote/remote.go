@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/config"
 
+	server "github.com/plimsoll-slo/plimsoll/internal/remote"
 	"github.com/plimsoll-slo/plimsoll/internal/store"
 )
 
@@ -106,7 +107,7 @@ func New(o Options) (*Store, error) {
 		o.Now = func() time.Time { return time.Time{} }
 	}
 	if o.Wait == nil {
-		o.Wait = sleep
+		o.Wait = server.Sleep
 	}
 	s := &Store{o: o, slots: make(chan struct{}, o.Concurrency), metrics: newMetrics(o.Registerer)}
 	var err error
@@ -213,18 +214,6 @@ func (o Options) secrets() []string {
 		out = append(out, f)
 	}
 	return out
-}
-
-// sleep waits for d.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Name says which store it is, for people.

@@ -13,15 +13,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	server "github.com/plimsoll-slo/plimsoll/internal/remote"
 )
 
 // Limits of answers and of waiting.
 const (
-	maxBody  = 256 << 20 // of an answer to a query, in bytes
-	maxQuote = 512       // of the store's words in an error, in bytes
-	minWait  = 250 * time.Millisecond
-	maxWait  = 10 * time.Second
+	maxBody = 256 << 20 // of an answer to a query, in bytes
+	minWait = 250 * time.Millisecond
+	maxWait = 10 * time.Second
 )
 
 // request is what is sent.
@@ -140,16 +140,11 @@ func (s *Store) words(a answer) string {
 
 // quote returns the first words of a store in one line, without the secrets that it may have repeated.
 func (s *Store) quote(body []byte) string {
-	text := strings.ToValidUTF8(string(body[:min(len(body), 1<<16)]), "?")
+	var secrets []string
 	for _, f := range s.o.secrets() {
-		secret, err := os.ReadFile(f)
-		if word := strings.TrimSpace(string(secret)); err == nil && word != "" {
-			text = strings.ReplaceAll(text, word, "***")
+		if secret, err := os.ReadFile(f); err == nil {
+			secrets = append(secrets, strings.TrimSpace(string(secret)))
 		}
 	}
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	if len(text) > maxQuote {
-		text = strings.ToValidUTF8(text[:maxQuote], "") + " ..."
-	}
-	return text
+	return server.Words(body, secrets...)
 }
