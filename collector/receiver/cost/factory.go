@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/plimsoll-slo/plimsoll/collector/internal/scrape"
 )
 
 const (
@@ -37,5 +39,5 @@ func NewFactory(now func() time.Time, parquet Parquet) receiver.Factory {
 }
 
 func createDefaultConfig() component.Config {
-	return &Config{Interval: time.Minute, Settle: 30 * time.Second}
+	return &Config{Interval: time.Minute, Settle: 30 * time.Second, Prometheus: scrape.DefaultConfig()}
 }
