@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/bench/process"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
@@ -95,7 +96,7 @@ func measure(w io.Writer, parent, recorded string, size int64) (err error) {
 			return err
 		}
 		if read += made; n == 0 || n&(n+1) == 0 || read >= size {
-			fmt.Fprintf(w, "after %5d MiB: resident at most %d MiB, Go heap %d MiB, ledger %d KiB\n", read>>20, peak()>>20, heap()>>20, directory(dir)>>10)
+			fmt.Fprintf(w, "after %5d MiB: resident at most %d MiB, Go heap %d MiB, ledger %d KiB\n", read>>20, process.Peak()>>20, process.Heap()>>20, directory(dir)>>10)
 		}
 	}
 	return r.report(w, read)
@@ -123,7 +124,7 @@ func newReader(dir string, l *ledger.Ledger) (*reader, error) {
 
 // file reads what is there, and removes it.
 func (r *reader) file() error {
-	start, before := time.Now(), cpu()
+	start, before := time.Now(), process.CPU()
 	err := r.tailer.Poll(func(c tail.Chunk) error {
 		now := time.Now()
 		events, err := r.decode(http.Header{source.BatchHeader: {c.Key}}, c.Body, now)
@@ -136,7 +137,7 @@ func (r *reader) file() error {
 		return err
 	})
 	r.took += time.Since(start)
-	r.cpu += cpu() - before
+	r.cpu += process.CPU() - before
 	paths, _ := filepath.Glob(filepath.Join(r.dir, "audit-*.log"))
 	for _, path := range paths {
 		err = errors.Join(err, os.Remove(path))
@@ -206,4 +207,15 @@ func generate(path string, want int64, lines [][]byte, number *int64) (size int6
 		*number++
 	}
 	return size, errors.Join(w.Flush(), f.Close())
+}
+
+// directory returns the size of the ledger, in bytes.
+func directory(dir string) (size int64) {
+	paths, _ := filepath.Glob(filepath.Join(dir, "ledger", "*"))
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
 }
