@@ -69,7 +69,7 @@ func Event(record plog.LogRecord, now time.Time) (e event.Event, ok bool) {
 		case eventSubject:
 			e.Subject = value.AsString()
 		case eventStart:
-			if start, err := time.Parse(time.RFC3339Nano, value.AsString()); err == nil {
+			if start, err := time.Parse(time.RFC3339Nano, value.AsString()); err == nil && !start.After(e.Observed.Add(event.MaxSkew)) {
 				e.Start = start.UTC()
 			}
 		default:
