@@ -20,7 +20,8 @@ var libraries = []library{
 	{"github.com/rogpeppe/go-internal/diff", []string{"internal/output"}},
 	{"github.com/grafana/grafana-foundation-sdk/go", []string{"dashboards"}},
 	{"github.com/robfig/cron/v3", []string{"exporters/secrets/poll"}}, // what Vault reads schedules with
-	{"github.com/parquet-go/parquet-go", []string{"exporters/cost/parquet", "bench/bills"}}, // the latter writes what the former reads
+	// The latter writes what the former reads.
+	{"github.com/parquet-go/parquet-go", []string{"exporters/cost/parquet", "bench/bills"}},
 	{"github.com/spf13/cobra", []string{"cmd/plimsoll"}},
 	{"github.com/spf13/pflag", []string{"cmd/plimsoll"}},
 
