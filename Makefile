@@ -126,6 +126,10 @@ bench-peers: modules bin/sloth ## Cost and exactness of the rules beside Sloth, 
 bench-audit: modules ## Audit events a second that are read from files, counted and on disk, and the memory for 5 GiB of them
 	$(GO) run ./bench/audit -o bench/results/audit.txt
 
+.PHONY: bench-bills
+bench-bills: modules ## Rows a second of bills in CSV, compressed CSV and Parquet, and the memory for 5 GiB of them
+	$(GO) run ./bench/bills -o bench/results/bills.txt
+
 .PHONY: bench-ingest
 bench-ingest: modules ## Webhooks a second that are on disk before they are answered, and how long an answer takes
 	$(GO) run ./bench/ingest -o bench/results/ingest.txt

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -17,6 +20,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
@@ -142,6 +147,36 @@ func prometheusFace(t *testing.T, c *counters.Counters, now time.Time) map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	return seriesOf(families)
+}
+
+// scrapePage returns what a scrape is answered.
+func scrapePage(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: status %d, %v", url, resp.StatusCode, err)
+	}
+	return string(text)
+}
+
+// exposed returns the series of a page in the text format.
+func exposed(t *testing.T, page string) map[string]float64 {
+	t.Helper()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seriesOf(slices.Collect(maps.Values(families)))
+}
+
+func seriesOf(families []*dto.MetricFamily) map[string]float64 {
 	all := map[string]float64{}
 	for _, family := range families {
 		for _, m := range family.Metric {
@@ -150,6 +185,9 @@ func prometheusFace(t *testing.T, c *counters.Counters, now time.Time) map[strin
 				all[family.GetName()+"_count"+l] = float64(h.GetSampleCount())
 				all[family.GetName()+"_sum"+l] = h.GetSampleSum()
 				for _, bucket := range h.Bucket {
+					if math.IsInf(bucket.GetUpperBound(), 1) {
+						continue // is the count, and only text has it
+					}
 					all[fmt.Sprint(family.GetName(), "_bucket", l, bucket.GetUpperBound())] = float64(bucket.GetCumulativeCount())
 				}
 				continue
@@ -207,37 +245,37 @@ func deliveries(t *testing.T) [][]byte {
 
 // TestCollector sends signed deliveries to the real collector and compares what a backend gets over OTLP with the
 // Prometheus face of counters that were given the same deliveries: from the receiver, and from the connector that is
-// given the receiver's logs.
+// given the receiver's logs. What either shows to a scrape is the same again.
 func TestCollector(t *testing.T) {
 	t.Run("receiver", func(t *testing.T) {
-		testCollector(t, `metrics: {receivers: [platform_events], exporters: [otlp_http, debug]}`)
+		testCollector(t, "receiver", `metrics: {receivers: [platform_events], exporters: [otlp_http, debug]}`)
 	})
 	t.Run("connector", func(t *testing.T) {
-		testCollector(t, `
+		testCollector(t, "connector", `
     logs: {receivers: [platform_events], exporters: [platform_sli, debug]}
     metrics: {receivers: [platform_sli], exporters: [otlp_http, debug]}
     traces: {receivers: [platform_events], exporters: [debug]}`)
 	})
 }
 
-func testCollector(t *testing.T, inPipelines string) {
+func testCollector(t *testing.T, who, inPipelines string) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	sink := &backend{series: map[string]float64{}, came: make(chan struct{}, 1)}
 	otlp := httptest.NewServer(sink)
 	defer otlp.Close()
 	var clock atomic.Int64 // seconds after received
 	now := func() time.Time { return received.Add(time.Duration(clock.Load()) * time.Second) }
-	endpoint := collectortest.FreePort(t)
+	endpoint, scraped := collectortest.FreePort(t), map[string]string{"receiver": collectortest.FreePort(t), "connector": collectortest.FreePort(t)}
 	var logs bytes.Buffer
 	stop := collectortest.Run(t, collector.Settings("test", now), &logs, "yaml:"+fmt.Sprintf(`
-receivers: {platform_events: {endpoint: %q, interval: 50ms, sources: {github: {secrets: [%q]}}}}
-connectors: {platform_sli: {interval: 50ms}}
+receivers: {platform_events: {endpoint: %q, interval: 50ms, sources: {github: {secrets: [%q]}}, prometheus: {endpoint: %q}}}
+connectors: {platform_sli: {interval: 50ms, prometheus: {endpoint: %q}}}
 exporters: {otlp_http: {endpoint: %q, compression: none}, debug: {verbosity: detailed}}
 service:
   telemetry: {metrics: {level: none}, logs: {level: debug}}
   pipelines:
     %s
-`, endpoint, secret, otlp.URL, inPipelines))
+`, endpoint, secret, scraped["receiver"], scraped["connector"], otlp.URL, inPipelines))
 
 	counters := counters.New(received, pipelines.New(pipelines.Options{}))
 	for _, body := range deliveries(t) {
@@ -275,6 +313,10 @@ service:
 			t.Fatalf("OTLP and Prometheus differ (-Prometheus +OTLP):\n%s", cmp.Diff(want, sink.snapshot()))
 		}
 	}
+	page := scrapePage(t, "http://"+scraped[who]+"/metrics")
+	if diff := cmp.Diff(want, exposed(t, page)); diff != "" {
+		t.Errorf("what is scraped is not what is passed on (-passed on +scraped):\n%s", diff)
+	}
 	http.DefaultClient.CloseIdleConnections()
 	stop()
 
@@ -282,7 +324,7 @@ service:
 	if want[failed] != 1 || len(want) < 30 {
 		t.Errorf("hardly anything was compared: %d series, %v", len(want), want)
 	}
-	for where, text := range map[string]string{"OTLP": sink.raw.String(), "the log": logs.String(), "Prometheus": fmt.Sprint(want)} {
+	for where, text := range map[string]string{"OTLP": sink.raw.String(), "the log": logs.String(), "Prometheus": page} {
 		for _, hidden := range []string{canary, secret} {
 			if strings.Contains(text, hidden) {
 				t.Errorf("%s shows %q", where, hidden)

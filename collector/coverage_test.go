@@ -27,6 +27,7 @@ connectors:
     inventory: [%q]
     interval: 50ms
     storage: {directory: %q}
+    prometheus: {endpoint: %s}
 exporters:
   otlp_http: {endpoint: %s, compression: none, sending_queue: {enabled: false}}
   debug: {}
@@ -44,12 +45,12 @@ func TestCoverage(t *testing.T) {
 	sink := collectortest.NewSink()
 	server := httptest.NewServer(sink)
 	t.Cleanup(server.Close)
-	dir, addr := t.TempDir(), collectortest.FreePort(t)
+	dir, addr, page := t.TempDir(), collectortest.FreePort(t), collectortest.FreePort(t)
 	inventory, config := filepath.Join(dir, "services.yaml"), filepath.Join(dir, "collector.yaml")
 	if err := os.WriteFile(inventory, []byte("services: [checkout, {name: quiet, signals: [logs]}]"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf(coverageConfig, addr, inventory, filepath.Join(dir, "coverage"), server.URL)
+	text := fmt.Sprintf(coverageConfig, addr, inventory, filepath.Join(dir, "coverage"), page, server.URL)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +87,11 @@ func TestCoverage(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	sink.Wait(t, `"platform.telemetry.coverage"`, `"metrics"`, `"logs"`, `"traces"`, `"platform.telemetry.covered"`)
+	series := exposed(t, scrapePage(t, "http://"+page+"/metrics"))
+	if got := series["platform_telemetry_covered[platform_telemetry_signal=logs]"]; got != 1 {
+		t.Errorf("a scrape says that %v services send logs, want 1: %v", got, series)
+	}
+	http.DefaultClient.CloseIdleConnections()
 	if strings.Contains(sink.Text(), canary) {
 		t.Error("something of what passed by goes on")
 	}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,17 +67,28 @@ func TestCostConfiguration(t *testing.T) {
 	}
 	t.Setenv("PLIMSOLL_BILLS", filepath.Join(dir, "*.csv"))
 	t.Setenv("PLIMSOLL_COST_STATE", filepath.Join(dir, "cost"))
-	around := filepath.Join(dir, "around.yaml")
+	around, page := filepath.Join(dir, "around.yaml"), collectortest.FreePort(t)
 	text := fmt.Sprintf(`
 processors: {memory_limiter: {check_interval: 1s, limit_mib: 500}}
+receivers: {cost: {prometheus: {endpoint: %s}}}
 exporters: {otlp_http: {endpoint: %s, compression: none, sending_queue: {enabled: false}}}
 service: {telemetry: {metrics: {level: none}}}
-`, server.URL)
+`, page, server.URL)
 	if err := os.WriteFile(around, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	stop := collectortest.Run(t, collector.Settings("test", time.Now), io.Discard, around, "../deploy/collector/cost.yaml")
 	sink.Wait(t, `"cost.accrued"`, `"asDouble":0.25`, `"production"`, `"pay"`, `"cost.budget"`, `"asDouble":180000`, `"cost.files"`)
+	billed := 0.0
+	for name, v := range exposed(t, scrapePage(t, "http://"+page+"/metrics")) {
+		if strings.HasPrefix(name, "cost_accrued[") && strings.Contains(name, "cost_metric=billed") {
+			billed += v
+		}
+	}
+	if billed != 0.25 {
+		t.Errorf("a scrape says that %v was billed, want 0.25", billed)
+	}
+	http.DefaultClient.CloseIdleConnections()
 	stop()
 	if _, err := os.Stat(filepath.Join(dir, "cost", "costs.gob")); err != nil {
 		t.Error(err)

@@ -81,7 +81,7 @@ func measure(w io.Writer, parent, recorded string, size int64) (err error) {
 			return err
 		}
 		if read += made; n == 0 || n&(n+1) == 0 || read >= size {
-			fmt.Fprintf(w, "after %5d MiB: resident at most %d MiB, Go heap %d MiB, ledger %d KiB\n", read>>20, peak()>>20, heap()>>20, directory(dir)>>10)
+			fmt.Fprintf(w, "after %5d MiB: resident at most %d MiB, Go heap %d MiB, ledger %d KiB\n", read>>20, program.Peak()>>20, program.Heap()>>20, directory(dir)>>10)
 		}
 	}
 	return r.report(w, read)
@@ -192,4 +192,15 @@ func generate(path string, want int64, lines [][]byte, number *int64) (size int6
 		*number++
 	}
 	return size, errors.Join(w.Flush(), f.Close())
+}
+
+// directory returns the size of the ledger, in bytes.
+func directory(dir string) (size int64) {
+	paths, _ := filepath.Glob(filepath.Join(dir, "ledger", "*"))
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
 }

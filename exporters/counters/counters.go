@@ -131,6 +131,11 @@ func (c *Counters) settled(now time.Time) (events []event.Event) {
 	for _, d := range c.domains {
 		events = append(events, d.Settled(now)...)
 	}
+	for _, e := range events {
+		if !event.Inner(e.Name) {
+			panic("counters: settled by an event that may come from outside: " + e.Name)
+		}
+	}
 	return events
 }
 

@@ -23,7 +23,7 @@ type Journal interface {
 // rejectedName and rejections are the event that keeps deliveries which were not read, some at a time: its name and the
 // attribute that says how many. Both are known here only.
 const (
-	rejectedName = "platform.event.rejected"
+	rejectedName = event.Rejected
 	rejections   = "platform.event.rejections"
 )
 

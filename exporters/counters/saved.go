@@ -18,6 +18,24 @@ type savedCounters struct {
 	Domains  map[string][]byte
 }
 
+// Encode returns the state of a domain, a struct of exported fields, in the form in which it is kept.
+func Encode(state any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(state); err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Decode reads what Encode wrote, possibly of an older version, into the struct that state points to. Fields that were not
+// saved stay as they are.
+func Decode(saved []byte, state any) error {
+	if err := gob.NewDecoder(bytes.NewReader(saved)).Decode(state); err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	return nil
+}
+
 // firstDomain had the whole state for itself in versions that knew no other.
 const firstDomain = "pipelines"
 
@@ -36,17 +54,17 @@ func (c *Counters) save() ([]byte, error) {
 		}
 		s.Domains[d.Name()] = state
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
+	all, err := Encode(s)
+	if err != nil {
 		return nil, fmt.Errorf("save counters: %w", err)
 	}
-	return b.Bytes(), nil
+	return all, nil
 }
 
 // restore makes c, which is new, what was saved, and tells whether every domain was saved.
 func (c *Counters) restore(state []byte) (whole bool, err error) {
 	var s savedCounters
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&s); err != nil {
+	if err := Decode(state, &s); err != nil {
 		return false, fmt.Errorf("restore counters: %w", err)
 	}
 	if s.Domains == nil {

@@ -1,10 +1,9 @@
 package coverage
 
 import (
-	"bytes"
-	"encoding/gob"
-	"fmt"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 )
 
 // savedCoverage is the state in a form that encoding/gob can write. Fields may be added; old ones keep their name and
@@ -27,18 +26,14 @@ func (c *Coverage) Save() ([]byte, error) {
 	c.services.All(func(name string, heard time.Time, s *seen) {
 		saved.Services = append(saved.Services, savedService{name, heard, s[Metrics], s[Logs], s[Traces]})
 	})
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(saved); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
+	return counters.Encode(saved)
 }
 
 // Restore takes the state up.
 func (c *Coverage) Restore(state []byte) error {
 	var saved savedCoverage
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&saved); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := counters.Decode(state, &saved); err != nil {
+		return err
 	}
 	c.adopt(saved.Options.withDefaults())
 	c.since, c.watched = saved.Since, saved.Watched

@@ -64,9 +64,6 @@ const (
 	// SecretAccessed is one access to a secret, for the audit trail.
 	SecretAccessed = "secret.accessed"
 
-	// RotationCame and RotationDecided are made by the counters: a rotation has become due; whether it was done in time.
-	RotationCame    = "secret.rotation.due"
-	RotationDecided = "secret.rotation.decided"
 	// Incidents. Seen is an alert that was still there when somebody asked, Listed the end of the list of those that were.
 	IncidentOpened       = "incident.opened"
 	IncidentAcknowledged = "incident.acknowledged"
@@ -94,14 +91,42 @@ const (
 	// those of every controller would fill the journal.
 	AccessAudited = "secret.access.audited"
 
-	// FileRead says how far a file is read. It is journaled together with what was read, and never passed on.
-	FileRead = "platform.file.read"
-
-	// RunSettled is made by the counters, not by a decoder: the run's final outcome will not change any more.
-	RunSettled = "cicd.pipeline.run.settled"
 	// Unused is an authentic delivery that nothing here reads.
 	Unused = "platform.event.unused"
 )
+
+// Names of events that never come from outside: counters make them of what the passing of time has decided, and journal
+// them beside the others.
+const (
+	// FileRead says how far a file is read. It is journaled together with what was read, and never passed on.
+	FileRead = "platform.file.read"
+	// Rejected are deliveries that were not read.
+	Rejected = "platform.event.rejected"
+
+	// RunSettled: the run's final outcome will not change any more.
+	RunSettled = "cicd.pipeline.run.settled"
+	// LeadSettled ends the wait for the commits of a deployment.
+	LeadSettled = "platform.deployment.lead.settled"
+	// RotationCame and RotationDecided: a rotation has become due; whether it was done in time.
+	RotationCame    = "secret.rotation.due"
+	RotationDecided = "secret.rotation.decided"
+	// IncidentSettled: its end is final. IncidentForgotten: nobody has spoken of it for too long.
+	IncidentSettled   = "incident.settled"
+	IncidentForgotten = "incident.forgotten"
+	// OnboardingAsked counts the request for a service, OnboardingSettled what became of it.
+	OnboardingAsked   = "platform.onboarding.asked"
+	OnboardingSettled = "platform.onboarding.settled"
+)
+
+// Inner tells whether a name is one of those that never come from outside. Whoever takes events from others has to refuse
+// them: they decide.
+func Inner(name string) bool {
+	switch name {
+	case FileRead, Rejected, RunSettled, LeadSettled, RotationCame, RotationDecided, IncidentSettled, IncidentForgotten, OnboardingAsked, OnboardingSettled:
+		return true
+	}
+	return false
+}
 
 // MaxSkew is how far the clock of a source may run ahead of the receiver's.
 const MaxSkew = 5 * time.Minute

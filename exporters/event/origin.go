@@ -20,8 +20,15 @@ func NewOrigin(source, subject, key string, at, observed time.Time) Origin {
 	return o
 }
 
-// Event returns the fact as an event, with the attribute Unmapped besides attrs.
+// Event returns the fact as an event, with the attribute Unmapped besides attrs. A start that lies more than MaxSkew after
+// it was observed is none: everything that comes later would be older than it.
 func (o Origin) Event(name string, start time.Time, attrs ...Attr) Event {
+	if start.After(o.Observed.Add(MaxSkew)) {
+		start = time.Time{}
+		if o.Unmapped == "" {
+			o.Unmapped = "clock"
+		}
+	}
 	return Event{
 		Name: name, Source: o.Source, Subject: o.Subject, Key: o.Key,
 		Start: start, Time: o.Time, Observed: o.Observed, Attrs: NewSet(append(attrs, String(Unmapped, o.Unmapped))...),

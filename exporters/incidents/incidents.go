@@ -36,8 +36,8 @@ type ending struct {
 const (
 	// settled is the event that makes an end final, forgotten the one that drops an incident nobody speaks of. They are made
 	// and known here only.
-	settled   = "incident.settled"
-	forgotten = "incident.forgotten"
+	settled   = event.IncidentSettled
+	forgotten = event.IncidentForgotten
 	// surplus is the verdict for an alert of an incident with more than maxAlerts that go on.
 	surplus counters.Verdict = "surplus"
 	// maxReporters is how many Alertmanagers are told apart.

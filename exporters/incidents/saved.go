@@ -1,12 +1,11 @@
 package incidents
 
 import (
-	"bytes"
-	"encoding/gob"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 )
 
 // savedIncidents is the state in a form that encoding/gob can write. Fields may be added; old ones keep their name and
@@ -60,18 +59,14 @@ func (d *Incidents) Save() ([]byte, error) {
 	for _, x := range d.ending {
 		s.Ending = append(s.Ending, savedEnding{x.fingerprint, x.heard})
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
+	return counters.Encode(s)
 }
 
 // Restore takes the state up.
 func (d *Incidents) Restore(state []byte) error {
 	var s savedIncidents
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&s); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := counters.Decode(state, &s); err != nil {
+		return err
 	}
 	d.adopt(s.Options.withDefaults())
 	for _, x := range s.Reporters {

@@ -1,9 +1,11 @@
 package metric
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Collector returns the Prometheus face of what read returns at each scrape, for example counters' Read of everything.
@@ -11,6 +13,13 @@ import (
 // Series carry the time since when they count, which OpenMetrics exposes. Like the series themselves their labels are not
 // known beforehand, so the collector is unchecked: Describe sends nothing.
 func Collector(read func() Snapshot) prometheus.Collector { return collector{read} }
+
+// Handler answers scrapes with what read returns, in the text format or OpenMetrics as the scraper asks for.
+func Handler(read func() Snapshot) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(Collector(read))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
 
 type collector struct{ read func() Snapshot }
 

@@ -67,11 +67,10 @@ type service struct {
 	done      bool      // counted, for ever
 }
 
-// settled is the event that counts a service, asked the one before it that counts its request. They are made and known
-// here only.
+// settled is the event that counts a service, asked the one before it that counts its request.
 const (
-	settled = "platform.onboarding.settled"
-	asked   = "platform.onboarding.asked"
+	settled = event.OnboardingSettled
+	asked   = event.OnboardingAsked
 )
 
 // Values of event.OnboardingOutcome.

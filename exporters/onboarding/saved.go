@@ -1,10 +1,9 @@
 package onboarding
 
 import (
-	"bytes"
-	"encoding/gob"
-	"fmt"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 )
 
 // savedOnboarding is the state in a form that encoding/gob can write. Fields may be added; old ones keep their name and
@@ -29,18 +28,14 @@ func (d *Onboarding) Save() ([]byte, error) {
 			name, s.team, s.subject, heard, s.heard, s.requested, s.deployed, s.abandoned, s.done, d.open[name], s.asked,
 		})
 	})
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(saved); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
+	return counters.Encode(saved)
 }
 
 // Restore takes the state up.
 func (d *Onboarding) Restore(state []byte) error {
 	var saved savedOnboarding
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&saved); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := counters.Decode(state, &saved); err != nil {
+		return err
 	}
 	d.adopt(saved.Options.withDefaults())
 	for _, x := range saved.Services {

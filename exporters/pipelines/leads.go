@@ -26,8 +26,8 @@ type arrival struct {
 }
 
 const (
-	// leadSettled is the event that ends the wait for the commits of a deployment. It is made and known here only.
-	leadSettled = "platform.deployment.lead.settled"
+	// leadSettled is the event that ends the wait for the commits of a deployment.
+	leadSettled = event.LeadSettled
 	// maxLead is the longest lead time that is believed.
 	maxLead = 365 * 24 * time.Hour
 	// maxArrivals is how many deployments wait for their commits at a time.

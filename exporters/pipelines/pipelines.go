@@ -1,9 +1,6 @@
 package pipelines
 
 import (
-	"bytes"
-	"encoding/gob"
-	"fmt"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
@@ -106,18 +103,14 @@ func (p *Pipelines) Save() ([]byte, error) {
 	for _, f := range p.followers {
 		f.save(&s)
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
+	return counters.Encode(s)
 }
 
 // Restore takes the state up.
 func (p *Pipelines) Restore(state []byte) error {
 	var s savedPipelines
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&s); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := counters.Decode(state, &s); err != nil {
+		return err
 	}
 	p.adopt(s.Options.withDefaults()) // an older version had fewer
 	for _, f := range p.followers {

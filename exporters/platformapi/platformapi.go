@@ -9,9 +9,6 @@
 package platformapi
 
 import (
-	"bytes"
-	"encoding/gob"
-	"fmt"
 	"strings"
 	"time"
 
@@ -228,18 +225,14 @@ func (p *PlatformAPI) Save() ([]byte, error) {
 	p.actors.All(func(id digest, heard time.Time, known *starts) {
 		s.Actors = append(s.Actors, savedActor{id, heard, known.at})
 	})
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
+	return counters.Encode(s)
 }
 
 // Restore takes the state up.
 func (p *PlatformAPI) Restore(state []byte) error {
 	var s savedAPI
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&s); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := counters.Decode(state, &s); err != nil {
+		return err
 	}
 	p.adopt(s.Options.withDefaults())
 	for _, b := range s.Batches {

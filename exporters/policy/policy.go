@@ -2,9 +2,6 @@
 package policy
 
 import (
-	"bytes"
-	"encoding/gob"
-	"fmt"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
@@ -147,18 +144,14 @@ func (p *Policies) Save() ([]byte, error) {
 	p.subjects.All(func(name string, heard time.Time, s *subject) {
 		saved.Subjects = append(saved.Subjects, savedSubject{name, heard, s.at, s.count, s.decision})
 	})
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(saved); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
+	return counters.Encode(saved)
 }
 
 // Restore takes the state up.
 func (p *Policies) Restore(state []byte) error {
 	var saved savedPolicies
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&saved); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := counters.Decode(state, &saved); err != nil {
+		return err
 	}
 	p.adopt(saved.Options.withDefaults())
 	for _, x := range saved.Subjects {

@@ -1,10 +1,9 @@
 package secrets
 
 import (
-	"bytes"
-	"encoding/gob"
-	"fmt"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 )
 
 // savedSecrets is the state of Secrets in a form that encoding/gob can write. Fields may be added; old ones keep their
@@ -61,18 +60,14 @@ func (s *Secrets) Save() ([]byte, error) {
 	s.familiar.principals.All(func(key string, heard time.Time, _ *struct{}) {
 		saved.Principals = append(saved.Principals, savedKey{key, heard})
 	})
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(saved); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
+	return counters.Encode(saved)
 }
 
 // Restore takes the state up.
 func (s *Secrets) Restore(state []byte) error {
 	var saved savedSecrets
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&saved); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := counters.Decode(state, &saved); err != nil {
+		return err
 	}
 	s.adopt(saved.Options.withDefaults())
 	for _, x := range saved.Secrets {

@@ -7,8 +7,6 @@
 package tail
 
 import (
-	"bytes"
-	"encoding/gob"
 	"fmt"
 	"sync"
 	"time"
@@ -115,18 +113,14 @@ func (p *Positions) Save() ([]byte, error) {
 	p.byID.All(func(subject string, heard time.Time, at *Position) {
 		all = append(all, savedPosition{subject, heard, *at})
 	})
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(all); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
+	return counters.Encode(all)
 }
 
 // Restore takes the state up.
 func (p *Positions) Restore(state []byte) error {
 	var all []savedPosition
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&all); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := counters.Decode(state, &all); err != nil {
+		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -21,7 +21,8 @@ var libraries = []library{
 	{"github.com/grafana/grafana-foundation-sdk/go", []string{"dashboards"}},
 	{"github.com/robfig/cron/v3", []string{"exporters/secrets/poll"}}, // what Vault reads schedules with
 	{"github.com/minio/minio-go/v7", []string{"exporters/cost/bucket"}},
-	{"github.com/parquet-go/parquet-go", []string{"exporters/cost/parquet"}},
+	// The latter writes what the former reads.
+	{"github.com/parquet-go/parquet-go", []string{"exporters/cost/parquet", "bench/bills"}},
 	{"github.com/google/go-cmp", []string{"internal/golden"}}, // for tests
 	{"github.com/spf13/cobra", []string{"cmd/plimsoll"}},
 	{"github.com/spf13/pflag", []string{"cmd/plimsoll"}},

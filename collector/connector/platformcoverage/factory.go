@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/counting"
+	"github.com/plimsoll-slo/plimsoll/collector/internal/scrape"
 	"github.com/plimsoll-slo/plimsoll/exporters/coverage"
 )
 
@@ -34,6 +35,9 @@ type Config struct {
 
 	// Windows are how long a service counts as covered after the last item.
 	Windows WindowsConfig `mapstructure:"windows"`
+
+	// Prometheus is where Prometheus may scrape coverage, which is passed on all the same.
+	Prometheus scrape.Config `mapstructure:"prometheus"`
 
 	// Storage is where sightings survive a restart. Without it coverage is not known after a restart until a window is over.
 	Storage counting.StorageConfig `mapstructure:"storage"`
@@ -83,8 +87,9 @@ func NewFactory(now func() time.Time) connector.Factory {
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		Interval: 30 * time.Second,
-		Windows:  WindowsConfig{Metrics: 10 * time.Minute, Logs: time.Hour, Traces: 24 * time.Hour},
+		Interval:   30 * time.Second,
+		Windows:    WindowsConfig{Metrics: 10 * time.Minute, Logs: time.Hour, Traces: 24 * time.Hour},
+		Prometheus: scrape.DefaultConfig(),
 	}
 }
 

@@ -102,12 +102,12 @@ func (w *watch) domains() []counters.Domain {
 
 func (w *watch) countingConfig() counting.Config {
 	cfg := counting.DefaultConfig()
-	cfg.Interval, cfg.Storage = w.cfg.Interval, w.cfg.Storage
+	cfg.Interval, cfg.Storage, cfg.Prometheus = w.cfg.Interval, w.cfg.Storage, w.cfg.Prometheus
 	return cfg
 }
 
 // Start begins to watch with the first signal.
-func (w *watch) Start(context.Context, component.Host) error {
+func (w *watch) Start(ctx context.Context, host component.Host) error {
 	w.life.Lock()
 	defer w.life.Unlock()
 	if w.started++; w.started > 1 {
@@ -121,11 +121,14 @@ func (w *watch) Start(context.Context, component.Host) error {
 		w.started--
 		return err
 	}
-	if err := w.counting.Add(coverage.Begin(w.now())); err != nil {
+	err := w.counting.Add(coverage.Begin(w.now()))
+	if err == nil {
+		err = w.counting.Run(ctx, host)
+	}
+	if err != nil {
 		w.started--
 		return errors.Join(err, w.counting.Close())
 	}
-	w.counting.Run()
 	running, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.tasks.Go(func() { w.tick(running) })

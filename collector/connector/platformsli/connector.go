@@ -4,6 +4,7 @@ package platformsli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,11 +70,13 @@ type sliConnector struct {
 }
 
 // Start takes up the counters where they were left and begins to pass metrics on.
-func (c *sliConnector) Start(context.Context, component.Host) error {
+func (c *sliConnector) Start(ctx context.Context, host component.Host) error {
 	if err := c.counting.Open(); err != nil {
 		return err
 	}
-	c.counting.Run()
+	if err := c.counting.Run(ctx, host); err != nil {
+		return errors.Join(err, c.counting.Close())
+	}
 	c.running = true
 	return nil
 }

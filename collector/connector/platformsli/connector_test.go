@@ -116,6 +116,34 @@ func TestCount(t *testing.T) {
 }
 
 // TestRefused: an error of the next consumer goes to the sender, and what it sends again is counted once.
+// TestForged: whoever may send logs can say that a run failed, but not that its outcome is final: that only time decides.
+func TestForged(t *testing.T) {
+	sink := &consumertest.MetricsSink{}
+	c := start(t, "", sink)
+	send := func(name string) {
+		t.Helper()
+		logs := record("1", "failure")
+		if name != "" {
+			logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).SetEventName(name)
+		}
+		if err := c.ConsumeLogs(t.Context(), logs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send("")
+	for _, name := range []string{event.RunSettled, event.LeadSettled, event.FileRead, event.Rejected, event.IncidentSettled, event.OnboardingSettled} {
+		if send(name); !event.Inner(name) {
+			t.Errorf("%s may come from outside", name)
+		}
+	}
+	if err := c.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := outcomes(sink); got["failure"] != 0 || got["counted"] != 1 || got["success"] != 0 {
+		t.Errorf("have %v, want one event counted, and no final outcome", got)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	sink := &consumertest.MetricsSink{}
 	busy := errors.New("busy")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/plimsoll-slo/plimsoll/collector/internal/scrape"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents"
 	"github.com/plimsoll-slo/plimsoll/exporters/onboarding"
@@ -33,6 +34,9 @@ type Config struct {
 
 	// Limits bound the memory.
 	Limits LimitsConfig `mapstructure:"limits"`
+
+	// Prometheus is where Prometheus may scrape what is counted, which is passed on all the same.
+	Prometheus scrape.Config `mapstructure:"prometheus"`
 
 	// Storage is where what was counted survives a restart. Without it counters are in memory and begin at zero.
 	Storage StorageConfig `mapstructure:"storage"`
@@ -96,6 +100,7 @@ func DefaultConfig() Config {
 		Onboarding: OnboardingConfig{Abandon: 90 * 24 * time.Hour},
 		Shed:       platformapi.Bad,
 		Limits:     LimitsConfig{Series: 2000, Runs: 50_000},
+		Prometheus: scrape.DefaultConfig(),
 	}
 }
 

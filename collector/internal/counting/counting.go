@@ -14,9 +14,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/otlp"
+	"github.com/plimsoll-slo/plimsoll/collector/internal/scrape"
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 	"github.com/plimsoll-slo/plimsoll/exporters/tail"
 )
 
@@ -34,8 +36,9 @@ type Counting struct {
 	positions *tail.Positions
 	ledger    *ledger.Ledger // nil if nothing is kept
 
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
+	scraped *scrape.Server
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
 
 	passing sync.Mutex // held while metrics are passed on, so that they arrive in the order of their timestamps
 	passed  uint64     // revision of the counters up to which next has everything
@@ -88,18 +91,31 @@ func (c *Counting) Close() error {
 	return err
 }
 
-// Run begins to pass everything on at each interval.
-func (c *Counting) Run() {
+// Run begins to pass everything on at each interval, and to answer scrapes. After an error it does neither.
+func (c *Counting) Run(ctx context.Context, host component.Host) (err error) {
+	if c.scraped, err = scrape.Open(ctx, host, c.cfg.Prometheus, c.set, c.read); err != nil {
+		return err
+	}
 	running, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	c.tasks.Go(func() { c.tick(running) })
+	return nil
+}
+
+// read returns everything for a scrape.
+func (c *Counting) read() metric.Snapshot {
+	snapshot, err := c.counters.Read(c.now(), 0)
+	if err != nil {
+		c.set.Logger.Error("what is due is not counted, that is tried again", zap.Error(err))
+	}
+	return snapshot
 }
 
 // Shutdown ends Run, passes on the last state of the counters, and closes.
 func (c *Counting) Shutdown(ctx context.Context) error {
 	c.stop()
 	c.tasks.Wait()
-	return errors.Join(c.pass(ctx, 0), c.Close())
+	return errors.Join(c.scraped.Close(ctx), c.pass(ctx, 0), c.Close())
 }
 
 // Add counts events, once each; they are on disk if there is storage when it returns. After an error none is counted.

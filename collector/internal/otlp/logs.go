@@ -54,7 +54,7 @@ const (
 
 // Event reads a log record back; ok is false if it is not of the form that Logs writes. What a relay added does not come
 // through: attributes outside of the namespaces of events, other types than an event has, and texts longer than
-// event.MaxText. A record observed in the future was observed now.
+// event.MaxText. A record observed in the future was observed now. What only counters decide, see event.Inner, is refused.
 func Event(record plog.LogRecord, now time.Time) (e event.Event, ok bool) {
 	e = event.Event{Name: event.Clean(record.EventName()), Observed: observed(record, now)}
 	e.Time, _ = event.Clamp(record.Timestamp().AsTime(), e.Observed)
@@ -69,7 +69,7 @@ func Event(record plog.LogRecord, now time.Time) (e event.Event, ok bool) {
 		case eventSubject:
 			e.Subject = value.AsString()
 		case eventStart:
-			if start, err := time.Parse(time.RFC3339Nano, value.AsString()); err == nil {
+			if start, err := time.Parse(time.RFC3339Nano, value.AsString()); err == nil && !start.After(e.Observed.Add(event.MaxSkew)) {
 				e.Start = start.UTC()
 			}
 		default:
@@ -82,7 +82,7 @@ func Event(record plog.LogRecord, now time.Time) (e event.Event, ok bool) {
 	}
 	e.Attrs = event.NewSet(attrs...)
 	known := e.Name == event.Unused || isKey(e.Subject) && isKey(e.Key) && strings.HasPrefix(e.Key, e.Subject)
-	return e, e.Name != "" && e.Source != "" && known
+	return e, e.Name != "" && e.Source != "" && known && !event.Inner(e.Name)
 }
 
 func observed(record plog.LogRecord, now time.Time) time.Time {

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/counting"
+	"github.com/plimsoll-slo/plimsoll/collector/internal/scrape"
 	bills "github.com/plimsoll-slo/plimsoll/exporters/cost"
 	"github.com/plimsoll-slo/plimsoll/exporters/cost/intake"
 )
@@ -39,6 +40,9 @@ type Config struct {
 
 	// Since is a day, "2026-05-01": bills of before are left out of cost.accrued.
 	Since string `mapstructure:"since"`
+
+	// Prometheus is where Prometheus may scrape the costs, which are passed on all the same.
+	Prometheus scrape.Config `mapstructure:"prometheus"`
 
 	// Storage is where what was read survives a restart. Without it all bills are read anew.
 	Storage counting.StorageConfig `mapstructure:"storage"`

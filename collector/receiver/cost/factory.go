@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/plimsoll-slo/plimsoll/collector/internal/scrape"
 	"github.com/plimsoll-slo/plimsoll/exporters/cost/intake"
 )
 
@@ -43,5 +44,5 @@ func NewFactory(now func() time.Time, readers Readers) receiver.Factory {
 }
 
 func createDefaultConfig() component.Config {
-	return &Config{Interval: time.Minute, Settle: 30 * time.Second}
+	return &Config{Interval: time.Minute, Settle: 30 * time.Second, Prometheus: scrape.DefaultConfig()}
 }

@@ -2,6 +2,7 @@ package cost
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -13,7 +14,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/plimsoll-slo/plimsoll/collector/internal/otlp"
+	"github.com/plimsoll-slo/plimsoll/collector/internal/scrape"
 	"github.com/plimsoll-slo/plimsoll/exporters/cost/intake"
+	"github.com/plimsoll-slo/plimsoll/exporters/metric"
 )
 
 type costReceiver struct {
@@ -24,9 +27,10 @@ type costReceiver struct {
 	readers Readers
 	obs     *receiverhelper.ObsReport
 
-	intake *intake.Intake // nil until Start
-	stop   context.CancelFunc
-	tasks  sync.WaitGroup
+	intake  *intake.Intake // nil until Start
+	scraped *scrape.Server
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
 
 	// What was logged last, not to repeat it with every look. They belong to the one who looks.
 	trouble string
@@ -42,13 +46,20 @@ func newReceiver(cfg *Config, set receiver.Settings, next consumer.Metrics, now 
 }
 
 // Start takes up what was read before, and begins to look at the sources.
-func (r *costReceiver) Start(ctx context.Context, _ component.Host) error {
+func (r *costReceiver) Start(ctx context.Context, host component.Host) error {
 	options, err := r.cfg.options()
 	if err != nil {
 		return err
 	}
 	options.Parquet, options.Buckets = r.readers.Parquet, r.readers.Buckets
 	if r.intake, err = intake.Open(options, r.now()); err != nil {
+		return err
+	}
+	known := r.intake
+	r.scraped, err = scrape.Open(ctx, host, r.cfg.Prometheus, r.set.TelemetrySettings, func() metric.Snapshot { return known.Read(r.now()) })
+	if err != nil {
+		r.intake.Close()
+		r.intake = nil
 		return err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -65,7 +76,7 @@ func (r *costReceiver) Shutdown(ctx context.Context) error {
 	r.stop()
 	r.tasks.Wait()
 	r.intake.Close()
-	err := r.pass(ctx)
+	err := errors.Join(r.scraped.Close(ctx), r.pass(ctx))
 	r.intake = nil
 	return err
 }

@@ -71,12 +71,14 @@ func (r *eventsReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	readers, err := r.fileReaders()
 	if err == nil {
-		err = r.serve(ctx, host)
+		err = r.counting.Run(ctx, host)
 	}
 	if err != nil {
 		return errors.Join(err, r.counting.Close())
 	}
-	r.counting.Run()
+	if err := r.serve(ctx, host); err != nil {
+		return errors.Join(err, r.counting.Shutdown(ctx))
+	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.backfill(running)

@@ -1,9 +1,7 @@
 package sources_test
 
 import (
-	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -14,44 +12,9 @@ import (
 	"github.com/plimsoll-slo/plimsoll/internal/golden"
 )
 
-// unlawful says what is wrong with an event, or nothing.
-func unlawful(e event.Event) string {
-	line, err := json.Marshal(e)
-	switch {
-	case err != nil:
-		return err.Error()
-	case len(line) > 4<<10:
-		return "is too long"
-	case e.Name != event.Unused && (e.Subject == "" || !strings.HasPrefix(e.Key, e.Subject+"/")):
-		return "has no key, or one that does not begin with its subject"
-	case strings.ContainsFunc(e.Key, func(r rune) bool { return r <= ' ' || r > '~' }) || len(e.Key) > 1024:
-		return "has an unsafe key"
-	case e.Time.After(observed.Add(event.MaxSkew)) || e.Time.Year() < 1970 || e.Start.After(observed.Add(event.MaxSkew)):
-		return "is of no believable time"
-	}
-	for _, a := range e.Attrs {
-		if text := a.Text(); text == "" || text != event.Clean(text) {
-			return "has an unsafe " + a.Name
-		}
-	}
-	return ""
-}
-
 func check(t testing.TB, what string, f fixture, body []byte) []event.Event {
 	t.Helper()
-	events, err := f.decode(http.Header{}, body, observed)
-	if (err == nil) == (len(events) == 0) {
-		t.Errorf("%s %s: %d events and error %v", f.name, what, len(events), err)
-	}
-	if err != nil && (len(err.Error()) > 120 || strings.Contains(err.Error(), "hunter2")) {
-		t.Errorf("%s %s: the error quotes the body: %v", f.name, what, err)
-	}
-	for _, e := range events {
-		if wrong := unlawful(e); wrong != "" {
-			t.Errorf("%s %s: %v %s", f.name, what, e, wrong)
-		}
-	}
-	return events
+	return exportertest.Delivery{Name: f.name, Decode: f.decode}.Lawful(t, what, body, observed)
 }
 
 // planted are what must not come through: a message, an address of a person, addresses with a token in them.
@@ -95,14 +58,7 @@ func TestMeant(t *testing.T) {
 	golden.Check(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
 }
 
-var hostile = []any{
-	nil, "", "\n\r\x00\x1b[31m", strings.Repeat("long ", 2000), strings.Repeat("é", 5000), "../../%2e%2e", json.RawMessage(`"\ud800"`), -1, 17,
-	json.RawMessage("1e308"), json.RawMessage("99999999999999999999999"), true,
-	[]any{},
-	map[string]any{},
-	[]any{nil, 1, "x", map[string]any{"id": 1}},
-	"9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "resolved", "incident.resolved",
-}
+var hostile = append(exportertest.Hostile(), "resolved", "incident.resolved")
 
 func TestHostileValues(t *testing.T) {
 	for _, f := range everything(t) {
@@ -120,7 +76,7 @@ func TestHostileValues(t *testing.T) {
 		for _, value := range hostile {
 			events, _ := sources.AlertmanagerList("x", "", with(value), silences, observed)
 			for _, e := range events {
-				if wrong := unlawful(e); wrong != "" {
+				if wrong := exportertest.Unlawful(e, observed); wrong != "" {
 					t.Errorf("%s: %v %s", p.Path, e, wrong)
 				}
 			}
@@ -143,7 +99,7 @@ func FuzzKinds(f *testing.F) {
 		}
 		events, _ := sources.AlertmanagerList("x", "", body, []byte("[]"), observed)
 		for _, e := range events {
-			if wrong := unlawful(e); wrong != "" {
+			if wrong := exportertest.Unlawful(e, observed); wrong != "" {
 				t.Errorf("%v %s", e, wrong)
 			}
 		}

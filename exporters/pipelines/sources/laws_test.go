@@ -2,7 +2,6 @@ package sources_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -35,35 +34,9 @@ var names = []string{
 	event.IncidentOpened, event.IncidentAcknowledged, event.IncidentResolved, event.OnboardingRequested, event.OnboardingAbandoned,
 }
 
-// unlawful says what is wrong with an event, or nothing.
-func unlawful(e event.Event) string {
-	line, err := json.Marshal(e)
-	switch {
-	case err != nil:
-		return err.Error()
-	case len(line) > 8<<10:
-		return "is too long"
-	case !slices.Contains(names, e.Name):
-		return "has an unknown name"
-	case e.Source == "" || !e.Observed.Equal(observed):
-		return "has no source or another time of receipt"
-	case e.Name == event.Unused && e.Subject+e.Key != "":
-		return "is unused but identified"
-	case e.Name != event.Unused && (e.Subject == "" || !strings.HasPrefix(e.Key, e.Subject+"/")):
-		return "has no key, or one that does not begin with its subject"
-	case len(e.Key) > 1024 || strings.ContainsFunc(e.Key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "has an unsafe key"
-	case e.Time.After(observed.Add(event.MaxSkew)) || e.Time.Year() < 1970:
-		return "is of no believable time"
-	}
+// believable says what is wrong with a number of an event, or nothing.
+func believable(e event.Event) string {
 	for _, a := range e.Attrs {
-		text, isText := a.Value().(string)
-		if isText && (text == "" || text != event.Clean(text)) {
-			return "has an unsafe " + a.Name
-		}
-		if words := vocabulary[a.Name]; words != nil && !slices.Contains(words, text) {
-			return "has an unknown word for " + a.Name
-		}
 		if n, ok := a.Value().(float64); ok && !(n >= 0 && n <= (366*24*time.Hour).Seconds()) {
 			return "has an unbelievable " + a.Name
 		}
@@ -73,19 +46,8 @@ func unlawful(e event.Event) string {
 
 func check(t testing.TB, what string, f fixture, body []byte) []event.Event {
 	t.Helper()
-	events, err := f.decode(f.header, body, observed)
-	if (err == nil) == (len(events) == 0) {
-		t.Errorf("%s %s: %d events and error %v", f.name, what, len(events), err)
-	}
-	if err != nil && (len(err.Error()) > 120 || strings.Contains(err.Error(), canary)) {
-		t.Errorf("%s %s: the error quotes the body: %v", f.name, what, err)
-	}
-	for _, e := range events {
-		if wrong := unlawful(e); wrong != "" {
-			t.Errorf("%s %s: %v %s", f.name, what, e, wrong)
-		}
-	}
-	return events
+	d := exportertest.Delivery{Name: f.name, Header: f.header, Decode: f.decode}
+	return d.Lawful(t, what, body, observed, exportertest.Names(names...), exportertest.Words(vocabulary), believable)
 }
 
 func everything(t testing.TB) []fixture {
@@ -126,59 +88,6 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// place is a value in a parsed fixture.
-type place struct {
-	path string // names with dots between; [] is an element
-	leaf bool
-	set  func(any)
-	was  any
-}
-
-// places returns every value in v.
-func places(path string, v any, set func(any)) []place {
-	_, object := v.(map[string]any)
-	_, list := v.([]any)
-	all := []place{{path, !object && !list, set, v}}
-	switch v := v.(type) {
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			all = append(all, places(strings.TrimPrefix(path+"."+name, "."), v[name], func(x any) { v[name] = x })...)
-		}
-	case []any:
-		for i := range v {
-			all = append(all, places(path+"[]", v[i], func(x any) { v[i] = x })...)
-		}
-	}
-	return all
-}
-
-// mutate calls do for every place of a fixture, once for each path that seen does not have, with a way to see the body
-// with another value there.
-func mutate(t *testing.T, f fixture, seen map[string]bool, do func(p place, with func(any) []byte)) {
-	t.Helper()
-	d := json.NewDecoder(bytes.NewReader(f.body))
-	d.UseNumber()
-	var root any
-	if err := d.Decode(&root); err != nil {
-		t.Fatalf("%s: %v", f.name, err)
-	}
-	for _, p := range places("", root, func(v any) { root = v }) {
-		if seen[p.path] {
-			continue
-		}
-		seen[p.path] = true
-		do(p, func(v any) []byte {
-			p.set(v)
-			defer p.set(p.was)
-			body, err := json.Marshal(root)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return body
-		})
-	}
-}
-
 const canary = "hunter2 canary"
 
 // TestMeant: the golden file is the list of every place of a delivery whose free text goes on. What is planted anywhere
@@ -190,15 +99,15 @@ func TestMeant(t *testing.T) {
 			continue // has a test of its own
 		}
 		system, _, _ := strings.Cut(f.name, "/")
-		mutate(t, f, map[string]bool{}, func(p place, with func(any) []byte) {
-			if !p.leaf {
+		exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
+			if !p.Leaf {
 				return
 			}
 			for _, planted := range []string{canary, "https://example.com/" + canary + "/x", "git@example.com:" + canary + "/x"} {
 				events, _ := f.decode(f.header, with(planted), observed)
 				out := string(exportertest.Lines(t, events))
 				if strings.Contains(out, "hunter2") {
-					meant[system+" "+p.path] = true
+					meant[system+" "+p.Path] = true
 				}
 			}
 		})
@@ -207,16 +116,7 @@ func TestMeant(t *testing.T) {
 }
 
 // hostile are values that no decoder may stumble over, wherever they are.
-var hostile = []any{
-	nil, "", " ", "\n\r\x00\x1b[31m", strings.Repeat("long ", 2000), strings.Repeat("é", 5000), "../../%2e%2e", "{{.}}", `"}`,
-	json.RawMessage("\"\xff\xfe\x80\""), json.RawMessage(`"\ud800\udfff"`), 0, -1, 17, json.RawMessage("1e308"), json.RawMessage("-1e308"), json.RawMessage("1e999"),
-	json.RawMessage("99999999999999999999999"), json.RawMessage("9223372036854775807"), true,
-	[]any{},
-	map[string]any{},
-	[]any{nil, 1, "x", map[string]any{"id": []any{}}},
-	"9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "success", "https://user:hunter2@example.com:99999/%zz?token=hunter2#x",
-	json.RawMessage(strings.Repeat("[", 200) + strings.Repeat("]", 200)), json.RawMessage(strings.Repeat(`{"data":`, 200) + "1" + strings.Repeat("}", 200)),
-}
+var hostile = append(exportertest.Hostile(), "success", "https://user:hunter2@example.com:99999/%zz?token=hunter2#x")
 
 func TestHostileValues(t *testing.T) {
 	seen := map[string]map[string]bool{}
@@ -228,17 +128,17 @@ func TestHostileValues(t *testing.T) {
 			seen[kind] = map[string]bool{}
 		}
 		before := string(exportertest.Lines(t, events))
-		mutate(t, f, seen[kind], func(p place, with func(any) []byte) {
+		exportertest.MutateNew(t, f.body, seen[kind], func(p exportertest.Place, with func(any) []byte) {
 			unread := true // neither a text nor a number changes anything
 			for _, value := range []any{"x", 17} {
-				after := check(t, p.path, f, with(value))
+				after := check(t, p.Path, f, with(value))
 				unread = unread && string(exportertest.Lines(t, after)) == before
 			}
 			if unread {
 				return
 			}
 			for _, value := range hostile {
-				check(t, p.path, f, with(value))
+				check(t, p.Path, f, with(value))
 			}
 		})
 		check(t, "cut", f, f.body[:len(f.body)/2])
@@ -277,19 +177,7 @@ func FuzzKinds(f *testing.F) {
 func TestHostileEverywhere(t *testing.T) {
 	for _, f := range everything(t) {
 		for _, value := range hostile {
-			var root any
-			if err := json.Unmarshal(f.body, &root); err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range places("", root, func(v any) { root = v }) {
-				if p.leaf {
-					p.set(value)
-				}
-			}
-			body, err := json.Marshal(root)
-			if err != nil {
-				t.Fatal(err)
-			}
+			body := exportertest.Parse(t, f.body).Everywhere(value)
 			if len(body) < 1<<17 { // else it is the size that is hostile
 				check(t, "everywhere", f, body)
 			}

@@ -3,7 +3,6 @@ package sources_test
 import (
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -50,12 +49,9 @@ func mappedEvent(t testing.TB, m sources.Mapping, body string, values map[string
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := decoderOf(t, m)(http.Header{}, changed, observed)
-	if err != nil || len(events) != 1 {
-		t.Fatalf("%v: %v, want one event", events, err)
-	}
-	if wrong := unlawful(events[0]); wrong != "" {
-		t.Errorf("%v %s", events[0], wrong)
+	events := check(t, "as it is", fixture{"mapping", nil, changed, decoderOf(t, m)}, changed)
+	if len(events) != 1 {
+		t.Fatalf("%v, want one event", events)
 	}
 	return events[0]
 }
@@ -163,9 +159,9 @@ func TestMappingCommit(t *testing.T) {
 		t.Errorf("no commit id: %v", events)
 	}
 	f := fixture{"mapping", nil, []byte(body), decoderOf(t, m)}
-	mutate(t, f, map[string]bool{}, func(p place, with func(any) []byte) {
+	exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
 		for _, value := range hostile {
-			check(t, p.path, f, with(value))
+			check(t, p.Path, f, with(value))
 		}
 	})
 }
@@ -228,9 +224,9 @@ func TestMappingKeeps(t *testing.T) {
 func TestMappingHostile(t *testing.T) {
 	m := runMapping()
 	f := fixture{"mapping", nil, []byte(runBody), decoderOf(t, m)}
-	mutate(t, f, map[string]bool{}, func(p place, with func(any) []byte) {
+	exportertest.Mutate(t, f.body, func(p exportertest.Place, with func(any) []byte) {
 		for _, value := range hostile {
-			check(t, p.path, f, with(value))
+			check(t, p.Path, f, with(value))
 		}
 	})
 	for _, body := range []string{"", "{", "null", "17", `"x"`, "[]", runBody + runBody, runBody + "x", strings.Repeat("[", 20_000), strings.Repeat(`{"build":`, 20_000)} {

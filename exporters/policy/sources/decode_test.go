@@ -1,7 +1,6 @@
 package sources_test
 
 import (
-	"encoding/json"
 	"flag"
 	"maps"
 	"slices"
@@ -96,18 +95,10 @@ func TestMeant(t *testing.T) {
 	golden.Check(t, *update, "testdata/meant.golden", []byte(strings.Join(slices.Sorted(maps.Keys(meant)), "\n")+"\n"))
 }
 
-var hostile = []any{
-	nil, "", "\n\x00", strings.Repeat("long ", 2000), json.RawMessage(`"\ud800"`), -1, json.RawMessage("1e308"), json.RawMessage("99999999999999999999999"), true,
-	[]any{},
-	map[string]any{},
-	[]any{nil, 1, map[string]any{"policy": 1}},
-	"9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z",
-}
-
 func TestHostileValues(t *testing.T) {
 	for _, f := range everything(t) {
 		exportertest.Mutate(t, f.Body, func(p exportertest.Place, with func(any) []byte) {
-			for _, value := range hostile {
+			for _, value := range exportertest.Hostile() {
 				check(t, p.Path, f, with(value))
 			}
 		})
