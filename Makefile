@@ -167,7 +167,8 @@ real := $(addprefix bin/,vmalert victoria-metrics promtool prometheus alertmanag
 go_build_real := nice -n 19 $(GO) build -p 1 -buildvcs=false -ldflags '-s -w'
 
 .PHONY: tools-real
-tools-real: $(real) ## Build the real servers into bin/, for make test-real
+tools-real: $(real) ## Build the real servers into bin/, for make test-real; PostgreSQL comes from the system's packages
+	@tools/postgresql/install.sh
 
 bin/vmalert bin/victoria-metrics: tools/victoriametrics/go.mod
 	$(go_build_real) -modfile=$< -o $@ github.com/VictoriaMetrics/VictoriaMetrics/app/$(@F)

@@ -25,7 +25,6 @@ import (
 
 // Limits of the listener.
 const (
-	requestWithin  = time.Minute
 	answerWithin   = 3 * time.Minute
 	idleFor        = 2 * time.Minute
 	shutdownWithin = 10 * time.Second
@@ -41,12 +40,14 @@ type serveFlags struct {
 	tokens      string
 	public      bool
 	connections int
-	// headerWithin is how long a client may take for the head of a request.
-	headerWithin time.Duration
-	logFormat    string
-	logLevel     string
-	own          ownFlags
-	alerts       *own // the Alertmanager that serve runs itself; nil: none
+	perAddress  int // connections of one address
+	// headerWithin is how long a client may take for the head of a request, requestWithin for all of it.
+	headerWithin, requestWithin time.Duration
+
+	logFormat string
+	logLevel  string
+	own       ownFlags
+	alerts    *own // the Alertmanager that serve runs itself; nil: none
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
@@ -59,6 +60,8 @@ func (f *serveFlags) add(c *cobra.Command) {
 	fs.StringVar(&f.tokens, "tokens", "", "file with bearer tokens, one NAME:TOKEN a line")
 	fs.BoolVar(&f.public, "insecure-public", false, "listen at an address that others reach although nobody has to authenticate")
 	fs.IntVar(&f.connections, "max-connections", 512, "connections at the same time")
+	fs.IntVar(&f.perAddress, "max-connections-per-address", 128, "connections of one address at the same time")
+	fs.DurationVar(&f.requestWithin, "request-timeout", time.Minute, "how long a client may take for a whole request")
 	fs.DurationVar(&f.headerWithin, "header-timeout", 10*time.Second, "how long a client may take for the head of a request")
 	fs.StringArrayVar(&o.Alertmanagers, "alertmanager", nil, "URL of an Alertmanager; may be repeated, each gets every alert")
 	fs.StringVar(&f.own.path, "alertmanager-exec", "", "Alertmanager program that serve runs itself; wants --alertmanager-config")
@@ -82,6 +85,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	fs.IntVar(&o.Limits.Targets, "max-targets-per-job", ingest.DefaultTargets, "targets of one job of the scrape configuration, unless it has a target_limit")
 	fs.Int64Var(&o.Limits.RequestBytes, "max-request-bytes", ingest.DefaultRequestBytes, "bytes of one pushed request as it is sent")
 	fs.Int64Var(&o.Limits.DecodedBytes, "max-decoded-bytes", ingest.DefaultDecodedBytes, "bytes of one pushed request when unpacked, and of one scrape unless it has a body_size_limit")
+	fs.Int64Var(&o.Limits.PendingBytes, "max-pending-bytes", ingest.DefaultPendingBytes, "bytes of all pushed requests that are being received or worked on; one source gets a quarter")
 	fs.IntVar(&o.Limits.Requests, "max-requests", ingest.DefaultRequests, "pushed requests that are worked on at the same time")
 	fs.IntVar(&o.Web.Queries, "max-queries", 20, "queries at the same time")
 	fs.DurationVar(&o.Web.QueryTimeout, "query-timeout", time.Minute, "longest time of one query of a user")
@@ -201,13 +205,13 @@ func (f serveFlags) run(ctx context.Context, s *server.Server, l net.Listener, l
 		s.Run(work)
 	}()
 	h := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: f.headerWithin, ReadTimeout: requestWithin, WriteTimeout: answerWithin,
+		Handler: s.Handler(), ReadHeaderTimeout: f.headerWithin, ReadTimeout: f.requestWithin, WriteTimeout: answerWithin,
 		IdleTimeout: idleFor, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
 	log.Info("serving", "address", l.Addr().String())
 	go func() {
-		served <- web.Serve(netutil.LimitListener(l, f.connections), h, &web.FlagConfig{WebConfigFile: &f.webConfig}, log)
+		served <- web.Serve(netutil.LimitListener(newCrowd(l, f.perAddress, f.server.Registry), f.connections), h, &web.FlagConfig{WebConfigFile: &f.webConfig}, log)
 	}()
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)

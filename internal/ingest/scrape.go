@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -29,8 +30,9 @@ type Scraper struct {
 	stop    context.CancelFunc
 	ok      prometheus.Gauge
 
-	mu   sync.Mutex
-	seen [sha256.Size]byte
+	mu    sync.Mutex
+	seen  [sha256.Size]byte // digest of the files that were read last, right or wrong
+	files []string          // patterns of scrape_config_files
 }
 
 // NewScraper reads the file at path and prepares to scrape into st. now is the wall clock. logger may be nil.
@@ -67,7 +69,7 @@ func (s *Scraper) load() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sum := sha256.Sum256(text)
+	sum := s.digest(text)
 	if sum == s.seen {
 		return nil
 	}
@@ -81,6 +83,8 @@ func (s *Scraper) load() error {
 		return errors.New("want global, scrape_configs and scrape_config_files only")
 	}
 	s.limit(cfg)
+	s.files = cfg.ScrapeConfigFiles
+	s.seen = s.digest(text)
 	jobs, err := cfg.GetScrapeConfigs()
 	if err != nil {
 		return err
@@ -97,6 +101,21 @@ func (s *Scraper) load() error {
 	}
 	s.ok.Set(1)
 	return nil
+}
+
+// digest returns the digest of the configuration with the files that it names.
+func (s *Scraper) digest(text []byte) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	h.Write(text)
+	for _, pattern := range s.files {
+		names, _ := filepath.Glob(pattern) // in order; a bad pattern is an error of the configuration
+		for _, name := range names {
+			more, err := os.ReadFile(name)
+			fmt.Fprintf(h, "%q %d %v\n", name, len(more), err)
+			h.Write(more)
+		}
+	}
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // limit sets the limits that the configuration leaves open: for the jobs of other files, too, which are read later.
@@ -116,7 +135,7 @@ func fill[T ~int64 | ~uint, L int64 | int](limit *T, to L) {
 	}
 }
 
-// Reload applies the file if it has changed. A wrong one changes nothing.
+// Reload applies the file if it or one of its scrape_config_files has changed. A wrong one changes nothing.
 func (s *Scraper) Reload() {
 	if err := s.load(); err != nil {
 		s.ok.Set(0)

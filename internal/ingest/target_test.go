@@ -223,3 +223,77 @@ func TestTargetSource(t *testing.T) {
 		t.Errorf("got %d reasons", got)
 	}
 }
+
+// TestScrapeFiles: a change of a file that the configuration includes is seen, and so is a new one; a wrong one changes
+// nothing, and is set right by the next.
+func TestScrapeFiles(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 1000)
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calm(w, r)
+		select {
+		case asked <- r.URL.Path:
+		default:
+		}
+	}))
+	defer target.Close()
+	st, err := store.Open("", store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	dir := t.TempDir()
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job := func(name string) string {
+		return fmt.Sprintf("scrape_configs: [{job_name: %s, metrics_path: /%s, static_configs: [{targets: [%q]}]}]\n",
+			name, name, strings.TrimPrefix(target.URL, "http://"))
+	}
+	put("scrape.yml", "global: {scrape_interval: 100ms, scrape_timeout: 100ms}\nscrape_config_files: [job-*.yml]\n")
+	put("job-1.yml", job("one"))
+	reg := prometheus.NewRegistry()
+	s, err := NewScraper(st, dir+"/scrape.yml", time.Now, Limits{}, nil, reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		s.Run(ctx)
+		close(done)
+	}()
+	await := func(path string) {
+		t.Helper()
+		for late := time.After(time.Minute); ; {
+			select {
+			case got := <-asked:
+				if got == path {
+					return
+				}
+			case <-late:
+				t.Fatalf("%s was not scraped", path)
+			}
+		}
+	}
+	await("/one")
+	put("job-1.yml", job("changed"))
+	s.Reload()
+	await("/changed")
+	put("job-2.yml", "nonsense: true\n")
+	s.Reload()
+	if got := testutil.ToFloat64(s.ok); got != 0 {
+		t.Errorf("a wrong file: plimsoll_scrape_config_ok is %v", got)
+	}
+	put("job-2.yml", job("two"))
+	s.Reload()
+	await("/two")
+	if got := testutil.ToFloat64(s.ok); got != 1 {
+		t.Errorf("when it is right again: plimsoll_scrape_config_ok is %v", got)
+	}
+	stop()
+	<-done
+}

@@ -26,7 +26,7 @@ import (
 
 // The defaults of Options.
 const (
-	DefaultLimit   = 10_000
+	DefaultLimit   = 50_000
 	DefaultBatch   = 256
 	DefaultTimeout = 10 * time.Second
 	DefaultRetry   = time.Second
@@ -305,29 +305,44 @@ func (t *target) wakeUnless(retry <-chan time.Time) <-chan struct{} {
 // flush sends batch after batch until nothing waits, and reports whether all was taken.
 func (t *target) flush(ctx context.Context) bool {
 	for {
-		keys, batch := t.next()
+		keys := t.oldest()
 		if len(keys) == 0 {
 			return true
 		}
-		err := t.send(ctx, batch)
-		t.settle(keys, batch, err)
-		if err != nil && !refused(err) {
-			return false
+		for some := range slices.Chunk(keys, t.q.opts.Batch) {
+			some, batch := t.those(some)
+			if len(some) == 0 {
+				continue
+			}
+			err := t.send(ctx, batch)
+			t.settle(some, batch, err)
+			if err != nil && !refused(err) {
+				return false
+			}
+			if t.q.holding() {
+				return true // what waits is looked at when it ends
+			}
 		}
 	}
 }
 
-// next returns the oldest states that wait.
-func (t *target) next() ([]string, []entry) {
+// oldest returns the alerts that wait, in the order of their states.
+func (t *target) oldest() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	keys := slices.SortedFunc(maps.Keys(t.waiting), func(a, b string) int { return cmp.Compare(t.waiting[a].turn, t.waiting[b].turn) })
-	keys = keys[:min(len(keys), t.q.opts.Batch)]
-	var batch []entry
+	return slices.SortedFunc(maps.Keys(t.waiting), func(a, b string) int { return cmp.Compare(t.waiting[a].turn, t.waiting[b].turn) })
+}
+
+// those returns the states of the alerts called keys that still wait.
+func (t *target) those(keys []string) (there []string, batch []entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, k := range keys {
-		batch = append(batch, t.waiting[k])
+		if e, ok := t.waiting[k]; ok {
+			there, batch = append(there, k), append(batch, e)
+		}
 	}
-	return keys, batch
+	return there, batch
 }
 
 func (t *target) send(ctx context.Context, batch []entry) error {
@@ -354,6 +369,7 @@ func (t *target) settle(keys []string, batch []entry, err error) {
 	switch {
 	case refused(err):
 		log.Error("alertmanager refuses alerts", "alerts", len(keys), "err", err)
+		t.status.Failing, t.status.LastError = false, err.Error()
 		t.status.Dropped += int64(len(keys))
 		m.dropped.WithLabelValues(t.public).Add(n)
 	case err != nil:

@@ -148,7 +148,7 @@ func TestRefused(t *testing.T) {
 		am.refuse = http.StatusBadRequest
 		q.Put(time.Now(), []engine.Alert{firing("wrong")})
 		synctest.Wait()
-		if s := q.Status()[0]; s.Waiting != 0 || s.Dropped != 1 || s.Failing {
+		if s := q.Status()[0]; s.Waiting != 0 || s.Dropped != 1 || s.Failing || s.LastError == "" {
 			t.Errorf("after 400: got %+v", s)
 		}
 		am.refuse = http.StatusUnauthorized
@@ -177,6 +177,27 @@ func TestLimit(t *testing.T) {
 		}
 		if s := q.Status()[0]; s.Dropped != 2 {
 			t.Errorf("got %+v, want 2 dropped", s)
+		}
+	})
+}
+
+// TestMany: the alerts of ten thousand SLOs that fail at once, in one tick, all arrive, each once.
+func TestMany(t *testing.T) {
+	play(t, Options{}, func(q *Queue, am *alertmanager) {
+		const slos = 10_000
+		for _, severity := range []string{"page", "ticket"} {
+			var all []engine.Alert
+			for i := range slos {
+				all = append(all, firing(fmt.Sprintf("%s %d", severity, i)))
+			}
+			q.Put(time.Now(), all)
+		}
+		synctest.Wait()
+		if got := len(am.firing()); got != 2*slos {
+			t.Errorf("got %d alerts, want %d", got, 2*slos)
+		}
+		if s := q.Status()[0]; s.Dropped != 0 || s.Waiting != 0 || am.sends > 2*slos/DefaultBatch+2 {
+			t.Errorf("got %+v in %d requests", s, am.sends)
 		}
 	})
 }

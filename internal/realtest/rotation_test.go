@@ -279,7 +279,7 @@ func (p *postgres) run(name string, args ...string) {
 	if err != nil {
 		found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 		if len(found) == 0 {
-			p.t.Fatalf("want %s of PostgreSQL on this machine: %v", name, err)
+			p.t.Fatalf("want %s of PostgreSQL on this machine, which tools/postgresql/install.sh installs: %v", name, err)
 		}
 		path = found[len(found)-1]
 	}

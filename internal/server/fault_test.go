@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,5 +135,42 @@ func TestFuture(t *testing.T) {
 	w := newWorld(t, Options{})
 	if got := w.push(samples(time.Now().Add(time.Hour))...); got != http.StatusBadRequest {
 		t.Errorf("got status %d, want 400", got)
+	}
+}
+
+// TestEndDuringTick: what the tick is about to send that is being evaluated when the server is told to end is sent.
+func TestEndDuringTick(t *testing.T) {
+	sent := make(chan string, 100)
+	am := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if text, err := io.ReadAll(r.Body); err == nil {
+			sent <- string(text)
+		}
+	}))
+	defer am.Close()
+	first := newWorld(t, Options{Alertmanagers: []string{am.URL}})
+	at := start
+	for first.srv.queue.Status()[0].Waiting == 0 { // nothing sends it
+		if at = at.Add(30 * time.Second); at.After(start.Add(end)) {
+			t.Fatal("want a page")
+		}
+		first.live(at)
+	}
+	w := newWorld(t, Options{Alertmanagers: []string{am.URL}})
+	w.live(at.Add(-15 * time.Second))
+	w.clock.set(at)
+	if got := w.push(samples(at)...); got/100 != 2 {
+		t.Fatalf("push: got status %d", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	w.clock.hook = cancel // the tick begins, and it is over
+	w.srv.Run(ctx)
+	w.clock.hook = nil
+	select {
+	case text := <-sent:
+		if !strings.Contains(text, `"alertname":"SLOBudgetBurn"`) {
+			t.Errorf("sent %s", text)
+		}
+	default:
+		t.Errorf("nothing was sent; %d alerts wait", w.srv.queue.Status()[0].Waiting)
 	}
 }

@@ -251,10 +251,12 @@ func (s *Server) Reload() {
 	}
 }
 
-// Run evaluates, sends, scrapes and reloads until ctx ends. The tick that is being evaluated then is finished.
+// Run evaluates, sends, scrapes and reloads until ctx ends. The tick that is being evaluated then is finished, and what
+// it sends is sent.
 func (s *Server) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { s.queue.Run(ctx) })
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	wg.Go(func() { s.queue.Run(sending) })
 	if s.scraper != nil {
 		wg.Go(func() { s.scraper.Run(ctx) })
 	}
@@ -264,7 +266,10 @@ func (s *Server) Run(ctx context.Context) {
 	if s.self != nil {
 		wg.Go(func() { s.watchSelf(ctx) })
 	}
-	wg.Go(func() { s.schedule(ctx) })
+	wg.Go(func() {
+		defer stop()
+		s.schedule(ctx)
+	})
 	wg.Wait()
 	if s.ship != nil {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), shipLast)

@@ -54,11 +54,15 @@ spec:
 
 // clock is a wall clock that tests move.
 type clock struct {
-	mu sync.Mutex
-	t  time.Time
+	mu   sync.Mutex
+	t    time.Time
+	hook func() // is called by now
 }
 
 func (c *clock) now() time.Time {
+	if c.hook != nil {
+		c.hook()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.t

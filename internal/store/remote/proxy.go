@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,7 +12,7 @@ import (
 
 // Proxy returns a handler that passes queries of users to the store, with our credentials instead of theirs: the paths of
 // the query API below /api/v1 that read series. It answers all others with 404: whoever may read here may not write
-// there.
+// there. A store has Options.Timeout for its whole answer.
 func (s *Store) Proxy() http.Handler {
 	p := &httputil.ReverseProxy{
 		Transport: s.http.Transport,
@@ -49,7 +50,9 @@ func (s *Store) Proxy() http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		p.ServeHTTP(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), s.o.Timeout)
+		defer cancel()
+		p.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

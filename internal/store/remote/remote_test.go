@@ -212,6 +212,7 @@ func TestSecrets(t *testing.T) {
 type receiver struct {
 	*httptest.Server
 	v2, silent bool // takes 2.0; answers 2.0 as if it were an empty 1.0
+	baffled    bool // answers 2.0 as a 1.0 that it cannot read
 	refuse     map[string]string
 	partial    bool // 1.0 writes what it can of a refused request, as Cortex does
 	got        map[string]float64
@@ -235,7 +236,11 @@ func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
 	}
 	found := map[string]float64{}
 	if strings.Contains(req.Header.Get("Content-Type"), "v2") {
-		if r.silent {
+		switch {
+		case r.silent:
+			return
+		case r.baffled:
+			http.Error(w, "proto: wrong wireType", http.StatusBadRequest)
 			return
 		}
 		if !r.v2 {
@@ -315,11 +320,12 @@ func TestWrite(t *testing.T) {
 		{"2.0", receiver{v2: true}, Prometheus, Auto, 1, 2},
 		{"2.0 is not taken", receiver{}, Prometheus, Auto, 40, 2},
 		{"2.0 is taken for an empty request", receiver{silent: true}, Prometheus, Auto, 40, 2},
+		{"2.0 is not understood", receiver{baffled: true, partial: true}, Mimir, Auto, 2, 1},
 		{"1.0, which writes all or nothing", receiver{}, Prometheus, V1, 39, 2},
 		{"1.0, which writes what it can and says one reason", receiver{partial: true}, Cortex, Auto, 2, 1},
 	} {
 		f := newReceiver(t)
-		f.v2, f.silent, f.partial = c.receiver.v2, c.receiver.silent, c.receiver.partial
+		f.v2, f.silent, f.baffled, f.partial = c.receiver.v2, c.receiver.silent, c.receiver.baffled, c.receiver.partial
 		f.refuse[key(1, 2)] = "err: duplicate sample for timestamp 5"
 		f.refuse[key(3, 0)] = "duplicate sample"
 		s, _ := client(t, f.URL, Options{Type: c.kind, WriteURL: f.URL, Version: c.version})
@@ -419,5 +425,21 @@ func TestProxy(t *testing.T) {
 	f.mu.Unlock()
 	if res, body := ask("GET", "/api/v1/query?query=x"); res.StatusCode != 503 || res.Header.Get("WWW-Authenticate") != "" || !strings.Contains(body, CodeAuth) {
 		t.Errorf("our credentials are wrong: want 503 that does not ask the user for theirs, have %s %s", res.Status, body)
+	}
+}
+
+// A store that does not answer holds up a query of a user for as long as any other, and no longer.
+func TestProxySlow(t *testing.T) {
+	gone := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		close(gone)
+	}))
+	defer slow.Close()
+	s, _ := client(t, slow.URL, Options{Timeout: 50 * time.Millisecond})
+	w := httptest.NewRecorder()
+	s.Proxy().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/query?query=x", nil))
+	if <-gone; w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), CodeUnreachable) {
+		t.Errorf("want 503 and %s, have %d %s", CodeUnreachable, w.Code, w.Body)
 	}
 }

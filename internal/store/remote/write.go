@@ -86,6 +86,9 @@ func (s *Store) send(ctx context.Context, all []store.Row, plain bool, more *int
 	n := count(all)
 	written, counted := writtenSamples(a)
 	switch {
+	case !plain && !counted && s.o.Version != V2 && a.status == http.StatusBadRequest:
+		// It may have understood nothing at all. What becomes of single samples 1.0 tells.
+		return Outcome{}, s.trouble(r, CodeWrite, a.status, errNotV2.Error(), errNotV2)
 	case !plain && (a.status == http.StatusUnsupportedMediaType || a.status/100 == 2 && n > 0 && !counted):
 		return Outcome{}, s.trouble(r, CodeWrite, a.status, errNotV2.Error(), errNotV2)
 	case a.status/100 == 2:
