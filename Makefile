@@ -91,8 +91,9 @@ check-race: modules ## The race detector finds nothing in packages with goroutin
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 40m $(RACE)
 
 .PHONY: check-bench
-check-bench: modules ## Every benchmark runs, once
+check-bench: modules bin/sloth ## Every benchmark runs, once, and a short comparison with peers gives every figure
 	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
+	SLOTH=$(CURDIR)/bin/sloth $(GO) test -count=1 -run='^TestPeersReport$$' ./bench/peers
 
 .PHONY: test-real
 test-real: build tools-real ## Run the tests against real servers, for a quarter of an hour: not part of make test

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -84,28 +85,30 @@ func (b *bundle) alerting(severity string) *bundle {
 	return &out
 }
 
-// burnAlert returns an alert that fires where one of the legs does; tiers are those of the legs.
+// burnAlert returns an alert that fires where one of the legs does and there is evidence; tiers are those of the legs.
 func (b *bundle) burnAlert(name, severity string, tiers []tier, legs []string) Rule {
 	parts := make([]string, len(legs))
 	for i, leg := range legs {
 		parts[i] = "(\n" + indent(leg, 2) + "\n)"
 	}
+	fires := union(parts)
+	if e := b.evidence(tiers); e != "" {
+		fires = "(\n" + indent(fires, 2) + "\n)\nand on (" + b.identity() + ", " + slo.LabelWindow + ")\n  " + e
+	}
 	return Rule{
-		Alert: name, Expr: b.unlessMuted("max without (window) (\n" + indent(union(parts), 2) + "\n)"),
+		Alert: name, Expr: b.unlessMuted("max without (window) (\n" + indent(fires, 2) + "\n)"),
 		Labels: b.alertLabels(severity), Annotations: b.burnAnnotations(tiers),
 	}
 }
 
-// leg is the burn rate of the long window where the tier fires: see burnrate.Tier.Fires, which it equals.
+// leg is the burn rate of the long window where the tier fires if there is evidence: together they are
+// burnrate.Tier.Fires.
 func (b *bundle) leg(t tier) string {
 	on := "on (" + b.identity() + ")"
 	above := " > " + b.limit(t)
 	out := b.in(slo.SeriesBurnRate, t.Long) + above
 	if t.Short != t.Long {
 		out += "\nand " + on + "\n  " + b.in(slo.SeriesBurnRate, t.Short) + above
-	}
-	if e := b.evidence(t.Long); e != "" {
-		out += "\nand " + on + "\n  " + e
 	}
 	if t.Recovery == 0 {
 		return out
@@ -150,10 +153,20 @@ func (b *bundle) windowLabel(w time.Duration) string {
 	return duration(w)
 }
 
-// evidence compares the bad events of a window with those that the budget allows, which are bad/burn, as package
-// burnrate does. Without a budget every bad event is evidence; money is never chance.
-func (b *bundle) evidence(w time.Duration) string {
-	bad, burn := b.in(slo.SeriesBadSum, w), b.in(slo.SeriesBurnRate, w)
+// evidence compares the bad events of the long windows of tiers with those that the budget allows, which are bad/burn,
+// as package burnrate does, for all windows at once. Without a budget every bad event is evidence; money is never chance.
+func (b *bundle) evidence(tiers []tier) string {
+	var windows []string
+	for _, t := range tiers {
+		if w := b.windowLabel(t.Long); !slices.Contains(windows, w) {
+			windows = append(windows, w)
+		}
+	}
+	in := inWindow(windows[0])
+	if len(windows) > 1 {
+		in = slo.LabelWindow + "=~" + strconv.Quote(strings.Join(windows, "|"))
+	}
+	bad, burn := b.match(slo.SeriesBadSum, in), b.match(slo.SeriesBurnRate, in)
 	e := b.prof.Evidence
 	switch {
 	case b.shape == spend:

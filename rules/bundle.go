@@ -15,6 +15,7 @@ import (
 // Limits that follow from the five minutes after which Prometheus forgets the last sample of a series.
 const (
 	maxTick   = 2 * time.Minute
+	maxRare   = 2 * time.Minute // between two recordings of constants, so that one may be missed
 	maxScrape = 2 * time.Minute // up to which a series is seen at every tick without looking back further
 )
 
@@ -22,6 +23,7 @@ const (
 type clock struct {
 	tick   time.Duration // between two evaluations of increments
 	slow   time.Duration // between two rollups: the largest multiple of tick up to 4 minutes
+	rare   time.Duration // between two recordings of constants: up to four ticks and 2 minutes
 	lag    time.Duration // of the rollups, so that every increment is there whatever the order of the groups
 	memory time.Duration // how long a series may be missing and still be continued
 	sight  time.Duration // range in which to look for the present value; 0 if an instant selector sees it
@@ -33,6 +35,7 @@ func newClock(s slo.DataSource) (clock, error) {
 		return clock{}, fmt.Errorf("want an evaluation interval of at most %v, because Prometheus forgets recorded samples after 5m, have %v", maxTick, tick)
 	}
 	c := clock{tick: tick, slow: s.RollupEvery(), lag: s.RollupLag(), memory: max(10*time.Minute, 5*scrape, 5*time.Minute+5*tick)}
+	c.rare = min(4*tick, maxRare/tick*tick)
 	if scrape > maxScrape {
 		c.sight = scrape * 5 / 2
 	}

@@ -178,7 +178,7 @@ func (b *bundle) grown(x *slo.SLO, c counting, p part) string {
 	fresh := "  " + now + "\n" +
 		"  unless on (job, instance) (max_over_time(" + p.up + "[" + duration(b.clock.memory) + "] offset " + duration(ago) + ") == 0)\n" +
 		"  and on () "
-	warm := one(slo.SeriesInfo, x) + " offset " + duration(b.warmup()+c.offset)
+	warm := one(slo.SeriesTelemetry, x) + " offset " + duration(b.warmup()+c.offset)
 	if p.job {
 		there := []string{p.up}
 		switch {
@@ -194,8 +194,8 @@ func (b *bundle) grown(x *slo.SLO, c counting, p part) string {
 	return union([]string{known, fresh})
 }
 
-// warmup is how long the rules must have been evaluated before a new series counts from zero. The first slo:info lies
-// a query offset before the start, and a series that was there before takes up to a scrape to be seen and another to
+// warmup is how long the rules must have been evaluated before a new series counts from zero. The first
+// slo:telemetry:state lies a query offset before the start, and a series that was there before takes up to a scrape to be seen and another to
 // be seen twice.
 func (b *bundle) warmup() time.Duration {
 	return max(4*b.clock.tick, b.opts.QueryOffset+2*time.Duration(b.source.ScrapeInterval)+b.clock.tick)
@@ -230,10 +230,17 @@ func (b *bundle) increment(x *slo.SLO, c counting, q query) string {
 // marked returns the increments of q as increment does, but one element for the series on which mark holds, which has
 // labelOutcome, and one for the others.
 func (b *bundle) marked(x *slo.SLO, c counting, q query, mark mark) string {
-	grown := fmt.Sprintf("label_replace(\n%s,\n  %q, %q, %q, %q\n)",
-		indent(b.grown(x, c, q.parts[0]), 2), labelOutcome, mark.outcome, mark.label, mark.pattern)
-	by := append(slices.Clone(b.groupBy), labelOutcome)
-	return "sum by (" + strings.Join(by, ", ") + ") (\n" + indent(grown, 2) + "\n)"
+	grown := fmt.Sprintf("label_replace(\n  sum by (%s) (\n%s\n  ),\n  %q, %q, %q, %q\n)",
+		b.groupedWith(mark.label), indent(b.grown(x, c, q.parts[0]), 4), labelOutcome, mark.outcome, mark.label, mark.pattern)
+	return "sum by (" + b.groupedWith(labelOutcome) + ") (\n" + indent(grown, 2) + "\n)"
+}
+
+// groupedWith returns the group labels and one more.
+func (b *bundle) groupedWith(label string) string {
+	if slices.Contains(b.groupBy, label) {
+		return strings.Join(b.groupBy, ", ")
+	}
+	return strings.Join(append(slices.Clone(b.groupBy), label), ", ")
 }
 
 // mark is a condition on one label of a series.

@@ -9,7 +9,8 @@ import (
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
-// sloRules returns the rules of the group of x: constants, the state of its telemetry, and the increments.
+// sloRules returns the rules of the group of x: the state of its telemetry, the increments, and, without chaining, the
+// constants.
 func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 	inc, err := b.sliIncrements(x)
 	if err != nil {
@@ -25,13 +26,9 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 		}
 	}
 	record := func(series, expr string) Rule { return Rule{Record: series, Expr: expr, Labels: labels} }
-	out := []Rule{
-		{Record: slo.SeriesObjective, Expr: "vector(" + literal(x.Objective) + ")", Labels: b.withSloth(x, labels)},
-		{Record: slo.SeriesErrorBudget, Expr: "vector(" + literal(x.Budget) + ")", Labels: b.withSloth(x, labels)},
-		{Record: slo.SeriesInfo, Expr: "vector(1)", Labels: b.infoLabels(x)},
-	}
-	if sli, ok := x.SLI.SLI.(*slo.Spend); ok {
-		out = append(out, record(seriesAmount, "vector("+literal(sli.Amount)+")"))
+	var out []Rule
+	if !b.chained() {
+		out = b.constants(x)
 	}
 	if inc.targets != "" {
 		out = append(out, record(seriesTargets, "max("+inc.targets+")"))
@@ -81,6 +78,37 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 		out = append(out, b.excludedRules(x, sliced, labels)...)
 	}
 	return out, nil
+}
+
+// constants returns the rules of what the spec of x says.
+func (b *bundle) constants(x *slo.SLO) []Rule {
+	labels := b.seriesLabels(x)
+	out := []Rule{
+		{Record: slo.SeriesObjective, Expr: "vector(" + literal(x.Objective) + ")", Labels: b.withSloth(x, labels)},
+		{Record: slo.SeriesErrorBudget, Expr: "vector(" + literal(x.Budget) + ")", Labels: b.withSloth(x, labels)},
+		{Record: slo.SeriesInfo, Expr: "vector(1)", Labels: b.infoLabels(x)},
+	}
+	if sli, ok := x.SLI.SLI.(*slo.Spend); ok {
+		out = append(out, Rule{Record: seriesAmount, Expr: "vector(" + literal(sli.Amount) + ")", Labels: labels})
+	}
+	return out
+}
+
+// constantGroups returns the groups of the constants of all SLOs. They are evaluated more rarely than the others. How
+// long VictoriaMetrics sees what was recorded depends on how often that is done: there, the constants are recorded with
+// the increments.
+func (b *bundle) constantGroups() (out []Group) {
+	if !b.chained() {
+		return nil
+	}
+	var all []Rule
+	for _, x := range b.slos {
+		all = append(all, b.constants(x)...)
+	}
+	for part := range slices.Chunk(all, rulesAGroup) {
+		out = append(out, b.group(numbered(b.name+"-constants", len(out)), b.clock.rare, part))
+	}
+	return out
 }
 
 // seen moves the counting of events into a series of its own, so that what follows can tell from it whether there is

@@ -10,9 +10,6 @@ import (
 // When repairs are made.
 const repairEvery = time.Hour
 
-// repairsAGroup is how many rules stand in one group: as many as Mimir takes if nobody told it otherwise.
-const repairsAGroup = 20
-
 // repairReaches are how far back a repair looks. The farther, the longer a gap may be; the nearer, the fewer counters
 // were reset meanwhile.
 func repairReaches() []time.Duration { return []time.Duration{time.Hour, 3 * time.Hour, 7 * time.Hour} }

@@ -5,7 +5,7 @@
 //
 // The rules have two layers. One small group per SLO records, at every evaluation ("tick", 30 s), the exact
 // increments of its events and of its bad events since the tick before (slo.SeriesEventsIncrement and
-// slo.SeriesBadIncrement), and its constants. Shared groups serve about 50 SLOs with one query each: they sum
+// slo.SeriesBadIncrement). Shared groups record the constants of the SLOs; others serve about 50 SLOs with one query each: they sum
 // increments over windows, which weighs by traffic, and derive burn rates, the budget left, and the alerts.
 // Windows above three hours read rollups of four minutes of increments; a missed rollup is caught up by the next. What no
 // evaluation counted, because it was missed or the server was down, is found hourly from the counters themselves and
@@ -83,8 +83,8 @@ type Group struct {
 	Rules                 []Rule
 }
 
-// Generate returns the rule groups of set, those of one file together and in order of evaluation: first the groups
-// of the single SLOs, then those that read what they record. Equal sets and options give equal groups.
+// Generate returns the rule groups of set, those of one file together and in order of evaluation: first the constants,
+// then the groups of the single SLOs, then those that read what they record. Equal sets and options give equal groups.
 //
 // Error: an SLO that cannot be turned into rules that are right, by name and with the reason.
 func Generate(set *slo.Set, o Options) ([]Group, error) {
@@ -111,7 +111,7 @@ func (o Options) withDefaults() Options {
 
 // groups returns the groups of b.
 func (b *bundle) groups() ([]Group, error) {
-	var out []Group
+	out := b.constantGroups()
 	for _, x := range b.slos {
 		rules, err := b.sloRules(x)
 		if err != nil {
@@ -125,12 +125,10 @@ func (b *bundle) groups() ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	for part := range slices.Chunk(repairs, repairsAGroup) {
-		name := b.name + "-repair"
-		if n := len(out) - len(b.slos); n > 0 {
-			name += fmt.Sprintf("-%d", n+1)
-		}
-		out = append(out, b.group(name, repairEvery, part))
+	n := 0
+	for part := range slices.Chunk(repairs, rulesAGroup) {
+		out = append(out, b.group(numbered(b.name+"-repair", n), repairEvery, part))
+		n++
 	}
 	quick, sums := b.fastRules(), b.slowRules()
 	slowAlerts := slices.Concat(b.alertRules(slow), b.slothRules(slow))
@@ -143,6 +141,17 @@ func (b *bundle) groups() ([]Group, error) {
 	quick = slices.Concat(quick, b.alertRules(fast), b.noDataRules(), b.slothRules(fast), slowAlerts)
 	out = append(out, b.group(b.name+"-fast", b.clock.tick, quick))
 	return append(out, b.group(b.name+"-slow", b.clock.slow, sums)), nil
+}
+
+// rulesAGroup is how many rules of many SLOs stand in one group: as many as Mimir takes if nobody told it otherwise.
+const rulesAGroup = 20
+
+// numbered returns the name of the group n, from 0 on, of several.
+func numbered(name string, n int) string {
+	if n == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, n+1)
 }
 
 func (b *bundle) group(name string, every time.Duration, rules []Rule) Group {

@@ -157,9 +157,9 @@ func (s *set) parts() []part {
 	}
 	var out []part
 	for _, x := range stats {
-		kind := "slo" // the groups of Plimsoll: one for each SLO, and two that all share
-		for _, shared := range []string{"fast", "slow", "repair"} {
-			if strings.HasSuffix(x.Group, "-"+shared) {
+		kind := "slo" // the groups of Plimsoll: one for each SLO, and those that all share
+		for _, shared := range []string{"constants", "fast", "slow", "repair"} {
+			if strings.HasSuffix(strings.TrimRight(x.Group, "-0123456789"), "-"+shared) {
 				kind = shared
 			}
 		}

@@ -141,7 +141,7 @@ func TestCopiesAreEnough(t *testing.T) {
 func TestPeersReport(t *testing.T) {
 	sloth := os.Getenv("SLOTH")
 	if sloth == "" {
-		t.Skip("SLOTH is not set") // the peer is built, and this test run, by make bench-check
+		t.Skip("SLOTH is not set") // the peer is built, and this test run, by make check-bench
 	}
 	var out bytes.Buffer
 	o := options{sloth: sloth, seed: 1, length: 2 * time.Hour, rounds: 1, scale: []int{2}, talk: io.Discard}

@@ -131,9 +131,9 @@ func history(groups []rules.Group) []rules.Group {
 	return out
 }
 
-// straight returns the groups with the state of telemetry as the raw series show it. The rules tell it from the events
-// seen, which depend on it a tick before, so that it would have to be replayed tick by tick. It differs in the first
-// tick of a series only, in which nothing is counted either way.
+// straight returns the groups with the state of telemetry as the raw series show it, before the events seen, which
+// depend on what it was ticks before. The rules tell it from these events, so that it would have to be replayed tick by
+// tick. It differs in the first tick of a series only, in which nothing is counted either way.
 func straight(groups []rules.Group) []rules.Group {
 	seen := regexp.MustCompile(`slo:events:seen\{slo="([^"]*)"\}`)
 	var out []rules.Group
@@ -144,9 +144,19 @@ func straight(groups []rules.Group) []rules.Group {
 				g.Rules[i].Expr = seen.ReplaceAllString(r.Expr, `http_requests_total{job="$1"}`)
 			}
 		}
+		slices.SortStableFunc(g.Rules, func(a, b rules.Rule) int { return stage(a) - stage(b) })
 		out = append(out, g)
 	}
 	return out
+}
+
+// stage is when a rule is evaluated among those of its group: first those that read nothing but raw series and each
+// other.
+func stage(r rules.Rule) int {
+	if r.Record == slo.SeriesTelemetry || r.Record == "slo:targets:up" {
+		return 0
+	}
+	return 1
 }
 
 // recorded returns the names that rules record, each once.

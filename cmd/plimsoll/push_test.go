@@ -63,15 +63,15 @@ func TestPushRules(t *testing.T) {
 	}
 	mimir := "/prometheus/config/v1/rules/plimsoll"
 
-	push(exitChanged, "\n+- record: slo:objective:ratio\n", "4 to create", "--plan", "--exit-code", spec)
+	push(exitChanged, "\n+- record: slo:objective:ratio\n", "5 to create", "--plan", "--exit-code", spec)
 	want("GET " + mimir + "  \n")
 	push(0, `"action": "create"`, "", "--plan", "--format", "json", spec)
 	seen()
-	push(0, "4 created, 0 updated, 0 removed, 0 unchanged\n", "", "--token-file", file("token", "s3cret\n"), source, spec)
-	want("GET " + mimir + " shop Bearer s3cret\n" + strings.Repeat("POST "+mimir+" shop Bearer s3cret\n", 4))
-	push(0, "4 created", "", "--api", "cortex", "--tenant", "t", "--namespace", "n", "--basic-auth-file", file("basic", "u:s3cret"), spec)
-	want("GET /api/v1/rules/n t Basic dTpzM2NyZXQ=\n" + strings.Repeat("POST /api/v1/rules/n t Basic dTpzM2NyZXQ=\n", 4))
-	push(0, "4 created", "", "--api", "/x/rules", spec)
+	push(0, "5 created, 0 updated, 0 removed, 0 unchanged\n", "", "--token-file", file("token", "s3cret\n"), source, spec)
+	want("GET " + mimir + " shop Bearer s3cret\n" + strings.Repeat("POST "+mimir+" shop Bearer s3cret\n", 5))
+	push(0, "5 created", "", "--api", "cortex", "--tenant", "t", "--namespace", "n", "--basic-auth-file", file("basic", "u:s3cret"), spec)
+	want("GET /api/v1/rules/n t Basic dTpzM2NyZXQ=\n" + strings.Repeat("POST /api/v1/rules/n t Basic dTpzM2NyZXQ=\n", 5))
+	push(0, "5 created", "", "--api", "/x/rules", spec)
 	seen()
 
 	push(exitUsage, "", "want --api mimir", "--api", "loki", spec)

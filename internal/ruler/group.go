@@ -154,8 +154,8 @@ func writeList(b *strings.Builder, indent string, list []any) {
 // foreign returns why g is not ours, or "".
 func (g group) foreign() string {
 	name := g.name()
-	shared := strings.TrimRight(name, "-0123456789") // repairs may be numbered
-	if !strings.HasPrefix(name, "slo-") && !strings.HasSuffix(name, "-fast") && !strings.HasSuffix(name, "-slow") && !strings.HasSuffix(shared, "-repair") ||
+	shared := strings.TrimRight(name, "-0123456789") // repairs and constants may be numbered
+	if !strings.HasPrefix(name, "slo-") && !strings.HasSuffix(name, "-fast") && !strings.HasSuffix(name, "-slow") && !strings.HasSuffix(shared, "-repair") && !strings.HasSuffix(shared, "-constants") ||
 		quote(name) != name {
 		return "its name is none that plimsoll gives"
 	}

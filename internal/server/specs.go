@@ -23,7 +23,7 @@ const setFile = "set.json"
 // ruleset is a compiled set with what its rules say about the schedule.
 type ruleset struct {
 	set     *slo.Set
-	digests map[string]string // of the rules that record the increments, by SLO
+	digests map[string]string // of the rules that record the increments and the constants, by SLO
 	step    time.Duration     // between two ticks
 	offset  time.Duration     // how far before its tick something is recorded, at most
 	texts   string            // digest of the spec files
@@ -36,6 +36,7 @@ func newRuleset(set *slo.Set, texts string) (*ruleset, error) {
 		return nil, fmt.Errorf("generate rules: %w", err)
 	}
 	rs := &ruleset{set: set, digests: map[string]string{}, texts: texts}
+	constants := map[string][]rules.Rule{}
 	for _, g := range groups {
 		a, b := rs.step, g.Interval
 		for b != 0 {
@@ -44,10 +45,16 @@ func newRuleset(set *slo.Set, texts string) (*ruleset, error) {
 		rs.step, rs.offset = a, max(rs.offset, g.QueryOffset)
 		if name, ok := strings.CutPrefix(g.Name, "slo-"); ok {
 			h := sha256.New()
-			for _, r := range g.Rules {
+			for _, r := range slices.Concat(constants[name], g.Rules) {
 				fmt.Fprintf(h, "%q %q\n", r.Record, r.Expr)
 			}
 			rs.digests[name] = hex.EncodeToString(h.Sum(nil)[:8])
+			continue
+		}
+		for _, r := range g.Rules {
+			if name := r.Labels[slo.LabelSLO]; strings.Contains(g.Name, "-constants") {
+				constants[name] = append(constants[name], r)
+			}
 		}
 	}
 	if rs.step == 0 {
