@@ -174,3 +174,27 @@ func TestEndDuringTick(t *testing.T) {
 		t.Errorf("nothing was sent; %d alerts wait", w.srv.queue.Status()[0].Waiting)
 	}
 }
+
+// TestHalfWritten: what a process left behind that was killed while it wrote a file is gone after the next start, and
+// nothing else is.
+func TestHalfWritten(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.close()
+	left := []string{setFile + halfWritten + "1", ledgerFile + halfWritten + "22", shippedFile + halfWritten + "3"}
+	for _, name := range append(left, "mine"+halfWritten+"1") {
+		if err := os.WriteFile(filepath.Join(w.dir, "data", name), []byte("half of"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.open()
+	for _, name := range left {
+		if _, err := os.Stat(filepath.Join(w.dir, "data", name)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: want none, have %v", name, err)
+		}
+	}
+	for _, name := range []string{"mine" + halfWritten + "1", setFile} {
+		if _, err := os.Stat(filepath.Join(w.dir, "data", name)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ledgerFile says of which SLOs the past is recorded, and by which rules.
@@ -86,9 +87,29 @@ func (l *ledger) write() error {
 	return replaceFile(l.path, append(text, '\n'))
 }
 
+// halfWritten is what stands in the name of a file that replaceFile has not finished.
+const halfWritten = ".tmp-"
+
+// removeHalfWritten removes what processes left in a directory that were killed during replaceFile.
+func removeHalfWritten(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		for _, name := range []string{setFile, ledgerFile, shippedFile} {
+			if strings.HasPrefix(e.Name(), name+halfWritten) {
+				errs = append(errs, os.Remove(filepath.Join(dir, e.Name())))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // replaceFile writes a file so that it has either the old content or the new one, whatever happens.
 func replaceFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+halfWritten+"*")
 	if err != nil {
 		return err
 	}

@@ -162,6 +162,9 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 // wire makes the parts that need an open store.
 func (s *Server) wire(ctx context.Context, rs *ruleset) (err error) {
 	o := s.opts
+	if err := removeHalfWritten(o.Data); err != nil {
+		return fmt.Errorf("open server: %w", err)
+	}
 	if s.ledger, err = openLedger(o.Data); err != nil {
 		return err
 	}
