@@ -63,6 +63,8 @@ const (
 
 	// SecretAccessed is one access to a secret, for the audit trail.
 	SecretAccessed = "secret.accessed"
+	// SecretLeaked is a secret that was found where it must not be.
+	SecretLeaked = "secret.leaked"
 
 	// Incidents. Seen is an alert that was still there when somebody asked, Listed the end of the list of those that were.
 	IncidentOpened       = "incident.opened"

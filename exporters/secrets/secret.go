@@ -228,3 +228,18 @@ func (a Access) Event() event.Event {
 		event.String(event.AccessOperation, a.Operation), event.String(event.AccessOutcome, a.Outcome),
 		event.String(event.PrincipalKind, a.Principal), event.String(event.Principal, a.Who))...)
 }
+
+// Leak is a secret that somebody found where it must not be, such as in a repository.
+type Leak struct {
+	event.Origin
+	Store             string // who found it
+	Kind              string // of secret, a word of who found it, or empty
+	Owner, Repository string // in which it is, or empty
+}
+
+// Event returns the leak as an event.
+func (l Leak) Event() event.Event {
+	return l.Origin.Event(event.SecretLeaked, time.Time{},
+		event.String(event.SecretStore, l.Store), event.String(event.SecretKind, l.Kind),
+		event.String(event.RepositoryOwner, l.Owner), event.String(event.Repository, l.Repository))
+}

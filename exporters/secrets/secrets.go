@@ -19,7 +19,7 @@ type Secrets struct {
 	seen      *counters.Remembered[string, struct{}] // keys of attempts and accesses
 	familiar  familiar
 
-	came, outcomes, attempts, propagation, accesses, principals *metric.Table
+	came, outcomes, attempts, propagation, accesses, principals, leaks *metric.Table
 
 	// What follows only says when to look: it decides nothing, and is not kept.
 	awake  time.Time // since when time is told without a gap
@@ -67,6 +67,11 @@ func New(options Options) *Secrets {
 		Help:       "Principals that accessed a store for the first time in 90 days: learned in the first week of the store, new after it.",
 		Attributes: []string{event.SecretStore, event.PrincipalKind, event.PrincipalNovelty},
 	}, options.MaxSeries)
+	s.leaks = metric.NewTable(metric.Family{
+		Name: "secret.leaks", Unit: "{secret}", Kind: metric.Counter, From: "secret scanning",
+		Help:       "Secrets that were found where they must not be.",
+		Attributes: []string{event.SecretStore, event.SecretKind, event.RepositoryOwner, event.Repository},
+	}, options.MaxSeries)
 	return s
 }
 
@@ -87,7 +92,7 @@ func (s *Secrets) Name() string { return "secrets" }
 
 // Tables returns the metrics that are counted.
 func (s *Secrets) Tables() []*metric.Table {
-	return []*metric.Table{s.came, s.outcomes, s.attempts, s.propagation, s.accesses, s.principals}
+	return []*metric.Table{s.came, s.outcomes, s.attempts, s.propagation, s.accesses, s.principals, s.leaks}
 }
 
 // Adopt makes the options that New was given count from now on.
@@ -123,6 +128,8 @@ func (s *Secrets) Add(revision uint64, e event.Event) (counters.Verdict, bool) {
 		return s.attempt(attemptOf(e)), true
 	case event.SecretAccessed:
 		return s.access(e), true
+	case event.SecretLeaked:
+		return s.leak(e), true
 	case event.RotationCame, event.RotationDecided:
 		s.settle(e)
 		return "", true
@@ -278,6 +285,18 @@ func (s *Secrets) attempt(a Attempt) counters.Verdict {
 		t.failed = t.failed || a.Time.After(t.rotated)
 		s.attempted(t.secret, a.Result, a.Trigger)
 	}
+	return counters.Counted
+}
+
+func (s *Secrets) leak(e event.Event) counters.Verdict {
+	s.seen.Forget(e.Observed.Add(-s.options.Retain))
+	if _, isNew := s.seen.Heard(e.Key, e.Observed); !isNew {
+		return counters.Duplicate
+	}
+	text := func(name string) event.Attr { return event.String(name, e.Attrs.Text(name)) }
+	s.leaks.At(s.revision, []event.Attr{
+		text(event.SecretStore), text(event.SecretKind), text(event.RepositoryOwner), text(event.Repository),
+	}, nil).Add(s.revision, 1)
 	return counters.Counted
 }
 

@@ -58,7 +58,7 @@ var arrows = []arrow{
 	{"exporters/counters", []string{"exporters/event", "exporters/metric"}},
 	{"exporters/exportertest", []string{"exporters/event", "exporters/ledger", "exporters/source"}},
 	{"exporters/pipelines/sources", []string{
-		"exporters/event", "exporters/source", "exporters/pipelines", "exporters/incidents", "exporters/onboarding", // for mappings
+		"exporters/event", "exporters/source", "exporters/pipelines", "exporters/incidents", "exporters/onboarding", "exporters/secrets", // for mappings; what scanning finds
 	}},
 	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
 	{"exporters/platformapi/sources", []string{"exporters/event", "exporters/source", "exporters/platformapi"}},

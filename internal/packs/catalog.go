@@ -56,7 +56,7 @@ func All() []Pack {
 		{
 			"secrets-audit", "Who reads secrets is audited, and nobody does who should not",
 			[]string{"F2"},
-			"audit logs of Vault, OpenBao or Secrets Manager, docs/secrets.md; for silence the metrics of the store, scraped",
+			"audit logs of Vault, OpenBao or Secrets Manager, docs/secrets.md; for silence the metrics of the store, scraped; for leaks the webhook of GitHub, docs/sources.md",
 		},
 		{
 			"self-service", "Changes go through the platform, and not around it",

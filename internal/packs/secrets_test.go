@@ -15,6 +15,7 @@ import (
 	"github.com/plimsoll-slo/plimsoll/exporters/counters"
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/exportertest"
+	pipesources "github.com/plimsoll-slo/plimsoll/exporters/pipelines/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/platformapi"
 	apisources "github.com/plimsoll-slo/plimsoll/exporters/platformapi/sources"
 	"github.com/plimsoll-slo/plimsoll/exporters/secrets"
@@ -231,7 +232,7 @@ func up(job, instance string) sample {
 	return sample{store.Labels{store.Name: "up", "job": job, "instance": instance}, 1}
 }
 
-// leak is F2 on the accesses of a recorded audit log: a root token, which pages; somebody nobody knows, who is denied
+// leak is F2 on the accesses of a recorded audit log: a secret that GitHub finds, which pages; a root token, which pages; somebody nobody knows, who is denied
 // more than is usual; and then silence of the log while the store goes on to serve, which pages as well.
 func leak(t *testing.T, a *asserted) {
 	// Of the first hour everybody is learned; by default it is a week.
@@ -268,7 +269,15 @@ func leak(t *testing.T, a *asserted) {
 		requests += 3
 		return []sample{up("vault", "v"), {store.Labels{store.Name: "vault_core_handle_request_count", "job": "vault", "instance": "v"}, requests}}
 	}
+	alert := exportertest.Read(t, github+"secret_scanning_alert.created.payload.json")
+	for range 2 {
+		p.deliver(50*time.Minute, pipesources.GitHub, http.Header{"X-Github-Event": {"secret_scanning_alert"}}, func(now time.Time) []byte {
+			return replace(t, alert, map[string]any{"alert.created_at": now.Format(time.RFC3339)})
+		})
+	}
 	p.run(3 * time.Hour)
+	p.fired("secrets-audit-leaks", "page 50m 55m", "ticket 50m 1h")
+	p.counted("secrets-audit-leaks", 1, 1, 0)
 	p.fired("secrets-audit-root", "page 1h10m 1h15m", "ticket 1h10m 1h20m")
 	p.counted("secrets-audit-root", root, accesses, 0)
 	p.fired("secrets-audit-strangers", "ticket 1h10m 1h20m")

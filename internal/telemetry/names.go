@@ -69,6 +69,7 @@ const (
 	RotationAttempts   = "secret_rotation_attempts_total"
 	Propagation        = "secret_rotation_propagation_seconds"
 	SecretAccesses     = "secret_accesses_total"
+	SecretLeaks        = "secret_leaks_total"
 	SecretPrincipals   = "secret_principals_total"
 	RotationTracked    = "secret_rotation_tracked"
 	RotationOverdue    = "secret_rotation_overdue"

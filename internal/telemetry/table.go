@@ -120,6 +120,7 @@ func secrets() Source {
 			counter(RotationAttempts, of("secret_rotation_result", "secret_rotation_trigger")...),
 			histogram(Propagation, of()...),
 			counter(SecretAccesses, "secret_store", "secret_scope", "secret_access_operation", "secret_access_outcome", "secret_principal_kind", overflow),
+			counter(SecretLeaks, "secret_store", "secret_kind", "vcs_owner_name", "vcs_repository_name", overflow),
 			counter(SecretPrincipals, "secret_store", "secret_principal_kind", "secret_principal_novelty", overflow),
 			gauge(RotationTracked, of()...),
 			gauge(RotationOverdue, of()...),

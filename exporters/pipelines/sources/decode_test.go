@@ -33,8 +33,8 @@ func delivery(kind string) http.Header {
 // TestDecodeGitHubPayloads: a file is named after its event, but those of workflow_run after the action alone.
 func TestDecodeGitHubPayloads(t *testing.T) {
 	files, err := filepath.Glob("testdata/github/*.payload.json")
-	if err != nil || len(files) != 20 {
-		t.Fatalf("want 20 payloads, have %v %v", files, err)
+	if err != nil || len(files) != 21 {
+		t.Fatalf("want 21 payloads, have %v %v", files, err)
 	}
 	var all []byte
 	for _, file := range files {

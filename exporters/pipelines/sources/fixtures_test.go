@@ -87,6 +87,9 @@ func headerOf(t testing.TB, kind string, body []byte) http.Header {
 				header.Set("X-GitHub-Event", name)
 			}
 		}
+		if fields["alert"] != nil {
+			header.Set("X-GitHub-Event", "secret_scanning_alert")
+		}
 	}
 	return header
 }

@@ -59,7 +59,7 @@ func GitHub(header http.Header, body []byte, observed time.Time) ([]event.Event,
 	decode, used := map[string]func([]byte, time.Time) ([]event.Event, error){
 		"workflow_run": githubRunDelivery, "workflow_job": githubJobDelivery,
 		"deployment": githubDeploymentDelivery, "deployment_status": githubDeploymentDelivery,
-		"push": githubPushDelivery,
+		"push": githubPushDelivery, "secret_scanning_alert": githubSecretDelivery,
 	}[kind]
 	if !used {
 		return []event.Event{event.NewUnused("github", observed)}, nil

@@ -214,6 +214,28 @@ func TestGitHubTier(t *testing.T) {
 
 func sha(n int) string { return fmt.Sprintf("%040x", n) }
 
+// TestGitHubSecret: an alert is told when it comes and when it comes again, and nothing of what was found.
+func TestGitHubSecret(t *testing.T) {
+	f := func(action string, want ...any) {
+		t.Helper()
+		body := replaced(t, "secret_scanning_alert.created", map[string]any{"action": action, "alert.secret": "hunter2", "alert.updated_at": "2023-07-11T00:00:00Z"})
+		events, err := sources.GitHub(delivery("secret_scanning_alert"), body, observed)
+		if err != nil || len(events) != 1 {
+			t.Fatalf("%s: %v, %v", action, events, err)
+		}
+		e := events[0]
+		if diff := cmp.Diff(want, []any{e.Name, e.Key, e.Attrs.Text(event.SecretKind), e.Attrs.Text(event.Repository)}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", action, diff)
+		}
+		if strings.Contains(string(exportertest.Lines(t, events)), "hunter2") {
+			t.Errorf("%s: the secret goes on", action)
+		}
+	}
+	f("created", event.SecretLeaked, "gh/186853002/secret/42/created", "mailchimp_api_key", "Hello-World")
+	f("reopened", event.SecretLeaked, "gh/186853002/secret/42/reopened/1689033600", "mailchimp_api_key", "Hello-World")
+	f("resolved", event.Unused, "", "", "")
+}
+
 func TestGitHubPush(t *testing.T) {
 	commits := func(numbers ...int) []map[string]any {
 		var all []map[string]any
@@ -335,6 +357,7 @@ var shown = []string{
 	"workflow_job.steps.status", "workflow_job.steps.conclusion", "workflow_job.steps.completed_at",
 	"deployment.environment", "deployment.sha", "deployment.created_at", "deployment_status.state", "deployment_status.environment",
 	"deployment_status.created_at", "commits.id", "commits.timestamp", "head_commit.id",
+	"alert.created_at", "alert.updated_at", "alert.secret_type",
 }
 
 // TestGitHubCanary plants a secret in every other text of every payload, and in the texts that are words of a
@@ -385,7 +408,7 @@ func TestGitHubHostile(t *testing.T) {
 		`"a\nb\u0000\u001b[31m\u2028c"`, `"` + strings.Repeat("x", 10_000) + `"`, "\"\xff\xfe\xc0\x80\"", `"\ud800"`, `1e308`, `-9223372036854775808`,
 		`123456789012345678901234567890`, `true`, `null`, `{}`, `[]`, deep, `{"id":{"id":{}}}`, `"../../x"`, `""`,
 	}
-	for _, file := range []string{"completed", "workflow_job.in_progress.with-queued-steps", "deployment_status", "deployment", "push.with-new-branch"} {
+	for _, file := range []string{"completed", "workflow_job.in_progress.with-queued-steps", "deployment_status", "deployment", "push.with-new-branch", "secret_scanning_alert.created"} {
 		original := exportertest.Read(t, "testdata/github/"+file+".payload.json")
 		for _, value := range values {
 			for _, place := range placeNames(t, original) {

@@ -31,7 +31,7 @@ var vocabulary = map[string][]string{
 var names = []string{
 	event.RunQueued, event.RunStarted, event.RunFinished, event.TaskQueued, event.TaskStarted, event.TaskFinished, event.StepFinished,
 	event.DeploymentStarted, event.DeploymentFinished, event.CommitPushed, event.Unused,
-	event.IncidentOpened, event.IncidentAcknowledged, event.IncidentResolved, event.OnboardingRequested, event.OnboardingAbandoned,
+	event.IncidentOpened, event.IncidentAcknowledged, event.IncidentResolved, event.OnboardingRequested, event.OnboardingAbandoned, event.SecretLeaked,
 }
 
 // believable says what is wrong with a number of an event, or nothing.
