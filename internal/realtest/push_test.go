@@ -43,11 +43,11 @@ func TestPush(t *testing.T) {
 	push("testdata/kinds/slos.yaml", fmt.Sprintf("%d created, 0 updated, 0 removed, 0 unchanged, 1 kept", n))
 	push("testdata/kinds/slos.yaml", fmt.Sprintf("0 to create, 0 to update, 0 to remove, %d unchanged, 1 kept", n), "--plan", "--exit-code")
 	push(changed, fmt.Sprintf("0 created, 1 updated, 0 removed, %d unchanged, 1 kept", n-1))
-	push(few, fmt.Sprintf("4 created, 0 updated, %d removed, 0 unchanged, 1 kept", n))
+	push(few, fmt.Sprintf("5 created, 0 updated, %d removed, 0 unchanged, 1 kept", n))
 	push("testdata/kinds/slos.yaml", fmt.Sprintf("%d created, 0 updated, 0 removed, 0 unchanged", n), "--tenant", "second")
 
-	if got := string(db.get("/api/v1/rules/plimsoll", nil)); !strings.Contains(got, "their:rule") || strings.Count(got, "- name:") != 5 {
-		t.Errorf("want four groups of ours and theirs, have\n%s", got)
+	if got := string(db.get("/api/v1/rules/plimsoll", nil)); !strings.Contains(got, "their:rule") || strings.Count(got, "- name:") != 6 {
+		t.Errorf("want five groups of ours and theirs, have\n%s", got)
 	}
 	if got := string(db.get("/api/v1/rules/other", nil)); !strings.Contains(got, "slo:mine") {
 		t.Errorf("want the other namespace as it was, have\n%s", got)
