@@ -90,6 +90,9 @@ func deliveries(t *testing.T) []event.Event {
 	}
 	for _, file := range files {
 		kind, _, _ := strings.Cut(filepath.Base(file), ".")
+		if kind == "secret_scanning_alert" { // of no pipeline
+			continue
+		}
 		if kind == "completed" || kind == "requested" {
 			kind = "workflow_run"
 		}
