@@ -68,6 +68,7 @@ type Store struct {
 	temp   bool // dir was made by Open and goes with Close
 	replay bool
 	mapMu  sync.Mutex // MapChunks may only run once at a time
+	turn   sync.Mutex // see orderly
 
 	under  storage.Queryable // of a Draft: what is seen below it
 	hidden func(Labels) bool // of a Draft: what is not seen of that
@@ -195,8 +196,9 @@ func (s *Store) Queryable() storage.Queryable {
 	return shown{s}
 }
 
-// Results is the write side for the rules: what a draft is shown for goes there.
-func (s *Store) Results() storage.Appendable { return shown{s} }
+// Results is the write side for the rules: what a draft is shown for goes there. Rules may be evaluated at the same time:
+// none misses what was recorded before it.
+func (s *Store) Results() storage.Appendable { return orderly{shown{s}, &s.turn} }
 
 // Stale returns the staleness marker: the value that ends a series at its timestamp, as Prometheus writes it when a
 // target or a series vanishes. It is a NaN with special bits; test for it with IsStale, never with ==.
