@@ -57,9 +57,12 @@ func (s *Server) adopt(ctx context.Context, rs *ruleset, last time.Time) error {
 	if missing || len(known) == 0 {
 		return nil // the marks are those of other SLOs
 	}
-	// The mark has no labels of ours: what it has, the store adds to every series, as Thanos does.
+	// The mark has no labels of ours: what it has, the store adds to every series, as Thanos does. VictoriaMetrics keeps
+	// the name, too.
 	for name := range far[0].Labels {
-		s.added = append(s.added, name)
+		if name != store.Name {
+			s.added = append(s.added, name)
+		}
 	}
 	s.log.Info("taking over what the store has recorded", "slos", len(known), "from", last, "to", tick)
 	if err := s.copyFar(ctx, rs, known, last, tick); err != nil {
