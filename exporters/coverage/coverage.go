@@ -119,27 +119,20 @@ func (c *Coverage) Add(_ uint64, e event.Event) (counters.Verdict, bool) {
 	case watchedAgain:
 		c.resume(now)
 	case watching:
-		c.watched = latest(c.watched, now)
+		c.watched = event.Latest(c.watched, now)
 	case event.TelemetrySeen:
 		name := e.Attrs.Text(event.Service)
 		s, _ := c.services.Heard(name, now)
 		for signal := range Signal(signals) {
 			if signal.String() == e.Attrs.Text(event.Signal) {
-				s[signal] = latest(s[signal], now)
+				s[signal] = event.Latest(s[signal], now)
 			}
 		}
-		c.watched = latest(c.watched, now)
+		c.watched = event.Latest(c.watched, now)
 	default:
 		return "", false
 	}
 	return "", true
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // resume moves everything that was seen by the time in which nobody watched.

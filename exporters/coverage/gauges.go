@@ -69,7 +69,7 @@ func (c *Coverage) last(service Service) *seen {
 	for _, name := range service.names() {
 		if s := c.services.Get(name); s != nil {
 			for signal := range last {
-				last[signal] = latest(last[signal], s[signal])
+				last[signal] = event.Latest(last[signal], s[signal])
 			}
 		}
 	}

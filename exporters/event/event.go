@@ -142,6 +142,14 @@ func Clamp(source, observed time.Time) (at time.Time, ok bool) {
 	return source, true
 }
 
+// Latest returns the later of two times.
+func Latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // MarshalJSON writes the event as one object with times in RFC 3339 and attributes by name; empty fields are left out.
 func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {

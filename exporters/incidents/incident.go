@@ -3,6 +3,8 @@ package incidents
 import (
 	"slices"
 	"time"
+
+	"github.com/plimsoll-slo/plimsoll/exporters/event"
 )
 
 // incident is what is remembered of one.
@@ -32,13 +34,6 @@ type alert struct {
 }
 
 func (a *alert) ended() bool { return !a.end.IsZero() }
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
 
 func (in *incident) alert(subject string) *alert {
 	for i := range in.alerts {
@@ -128,7 +123,7 @@ func (d *Incidents) close(in *incident, heard time.Time) {
 		if !in.alerts[i].ended() {
 			return
 		}
-		end = latest(end, in.alerts[i].end)
+		end = event.Latest(end, in.alerts[i].end)
 	}
 	in.ended, in.heard = end, heard
 	d.ending = slices.DeleteFunc(d.ending, func(x ending) bool { return x.fingerprint == in.fingerprint })

@@ -161,7 +161,7 @@ func (d *Incidents) opened(in *incident, r Report, at time.Time) counters.Verdic
 		case at.Before(a.start) && a.ended() || at.Before(a.start) && r.Reporter != "":
 			return counters.Late
 		case !a.ended() && (r.Reporter == "" || at.Equal(a.start)):
-			a.sign, a.condition = latest(a.sign, r.Observed), Triggered
+			a.sign, a.condition = event.Latest(a.sign, r.Observed), Triggered
 			if at.Before(a.start) { // of two that told of it the second knew better, or it is from before it came again
 				d.clock(in, r, at)
 			}
@@ -178,7 +178,7 @@ func (d *Incidents) opened(in *incident, r Report, at time.Time) counters.Verdic
 		case a.ended() && at.Before(a.end):
 			return counters.Late
 		case !a.ended():
-			a.end = latest(a.sign, a.start)
+			a.end = event.Latest(a.sign, a.start)
 			if a.end.After(at) {
 				a.end = at
 			}
@@ -193,7 +193,7 @@ func (d *Incidents) opened(in *incident, r Report, at time.Time) counters.Verdic
 // back takes back that an alert had vanished.
 func (d *Incidents) back(in *incident, a *alert, r Report) counters.Verdict {
 	since := a.end
-	a.end, a.vanished, a.sign, a.condition = time.Time{}, false, latest(a.sign, r.Observed), Triggered
+	a.end, a.vanished, a.sign, a.condition = time.Time{}, false, event.Latest(a.sign, r.Observed), Triggered
 	if r.State == Seen {
 		a.condition = r.Condition
 	}
@@ -221,7 +221,7 @@ func (d *Incidents) resolved(in *incident, r Report) counters.Verdict {
 		}
 		a = in.alert(r.Subject)
 	}
-	a.end, a.vanished = latest(r.Time, a.start), false
+	a.end, a.vanished = event.Latest(r.Time, a.start), false
 	in.merged = in.merged || r.Merged
 	d.close(in, r.Observed)
 	return counters.Counted
@@ -257,7 +257,7 @@ func (d *Incidents) seen(in *incident, r Report) counters.Verdict {
 			return d.back(in, a, r)
 		}
 		if !a.ended() {
-			a.sign, a.reporter, a.condition = latest(a.sign, r.Time), r.Reporter, r.Condition
+			a.sign, a.reporter, a.condition = event.Latest(a.sign, r.Time), r.Reporter, r.Condition
 		}
 		return ""
 	}
@@ -289,7 +289,7 @@ func (d *Incidents) listed(l Listing) {
 			if a.ended() || !a.sign.Before(before) || a.reporter != l.Reporter && d.reporters[a.reporter] != l.Reporter {
 				continue
 			}
-			a.end, a.vanished, gone = latest(a.sign, a.start), true, true
+			a.end, a.vanished, gone = event.Latest(a.sign, a.start), true, true
 		}
 		if gone {
 			d.close(in, l.Observed)

@@ -147,7 +147,7 @@ func (s *Secrets) heard(subject string, secret Secret, at time.Time) (t *tracked
 	if secret.Owner != "" && secret.Owner != t.secret.Owner {
 		t.secret = secret
 	}
-	t.heard = latest(t.heard, at)
+	t.heard = event.Latest(t.heard, at)
 	s.zeros(t.secret)
 	return t, isNew
 }
@@ -175,7 +175,7 @@ func (s *Secrets) observe(state State) counters.Verdict {
 	if at := state.Rotated; !at.IsZero() && !at.After(state.Observed.Add(event.MaxSkew)) {
 		s.rotate(t, at, isNew || t.rotated.IsZero() && at.Before(t.anchor), "unknown")
 	}
-	t.told, t.confirmed = state.Time, latest(t.confirmed, state.Observed)
+	t.told, t.confirmed = state.Time, event.Latest(t.confirmed, state.Observed)
 	s.configure(t, state, isNew)
 	s.spread(t, state.Refreshed)
 	known.told, known.heard, known.confirmed = t.told, t.heard, t.confirmed
@@ -254,7 +254,7 @@ func (s *Secrets) attempted(secret Secret, result Result, trigger string) {
 
 // spread counts once for each rotation how long its consumers took to load it.
 func (s *Secrets) spread(t *tracked, at time.Time) {
-	t.refreshed = latest(t.refreshed, at)
+	t.refreshed = event.Latest(t.refreshed, at)
 	if t.watched && !t.spread && !t.refreshed.Before(t.rotated) {
 		t.spread = true
 		s.propagation.At(s.revision, t.secret.group(), nil).Observe(s.revision, t.refreshed.Sub(t.rotated).Seconds())
@@ -334,7 +334,7 @@ func (s *Secrets) list(l Listing) counters.Verdict {
 	})
 	for _, subject := range there {
 		t, _ := s.bySubject.Heard(subject, l.Observed) // so that it is not what makes room
-		t.confirmed, t.listed = latest(t.confirmed, l.Observed), true
+		t.confirmed, t.listed = event.Latest(t.confirmed, l.Observed), true
 	}
 	for _, subject := range gone {
 		s.remove(subject)
@@ -369,11 +369,4 @@ func word(e event.Event, name string, words ...string) event.Attr {
 		return event.String(name, text)
 	}
 	return event.String(name, "other")
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
