@@ -60,7 +60,7 @@ var arrows = []arrow{
 	{"exporters/pipelines/sources", []string{
 		"exporters/event", "exporters/source", "exporters/pipelines", "exporters/incidents", "exporters/onboarding", "exporters/secrets", // for mappings; what scanning finds
 	}},
-	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/pipelines/sources"}},
+	{"exporters/pipelines/backfill", []string{"exporters/event", "exporters/source", "exporters/pipelines/sources"}},
 	{"exporters/platformapi/sources", []string{"exporters/event", "exporters/source", "exporters/platformapi"}},
 	{"exporters/secrets/sources", []string{"exporters/event", "exporters/source", "exporters/secrets"}},
 	{"exporters/secrets/poll", []string{
@@ -68,9 +68,9 @@ var arrows = []arrow{
 	}},
 	{"exporters/coverage", []string{"exporters/event", "exporters/metric", "exporters/counters", "internal/yamlsrc"}},
 	{"exporters/cost/bucket", []string{"exporters/cost/intake"}},
-	{"exporters/cost/intake", []string{"exporters/event", "exporters/metric", "exporters/cost"}},
+	{"exporters/cost/intake", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/cost"}},
 	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
-	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/incidents/sources"}},
+	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/source", "exporters/incidents/sources"}},
 	{"exporters/onboarding/sources", []string{"exporters/event", "exporters/source", "exporters/onboarding"}},
 	{"exporters/policy/sources", []string{"exporters/event", "exporters/source", "exporters/policy"}},
 	{"exporters/...", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/counters"}},

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // API is an OpenCost that is asked for each of the last days, since a day may be restated.
@@ -38,7 +38,7 @@ func (a API) check() error {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" {
 		return errors.New("base_url: want http or https, a host, no user and no query")
 	}
-	if a.TokenFile != "" && u.Scheme != "https" && !loopback(u.Hostname()) {
+	if a.TokenFile != "" && u.Scheme != "https" && !source.Loopback(u.Hostname()) {
 		return errors.New("base_url: want https to send a token")
 	}
 	if a.Days < 0 || a.Days > maxDays {
@@ -48,11 +48,6 @@ func (a API) check() error {
 		return fmt.Errorf("timeout: want more than 0s, have %v", a.Timeout)
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // api asks for each day. A day is a source of its own to the book, so that it replaces itself and no other.

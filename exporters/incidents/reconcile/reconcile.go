@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
 	"github.com/plimsoll-slo/plimsoll/exporters/incidents/sources"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // Config says who is asked. BaseURL is required; of the rest a zero field has the default named beside it.
@@ -58,17 +58,12 @@ func New(cfg Config) (*Poller, error) {
 	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, errors.New("want a base URL of scheme, host and path alone")
 	}
-	if base.Scheme != "https" && (base.Scheme != "http" || !cfg.Insecure && !isLoopback(base.Hostname())) {
+	if base.Scheme != "https" && (base.Scheme != "http" || !cfg.Insecure && !source.Loopback(base.Hostname())) {
 		return nil, fmt.Errorf("want https for %q, have %q", base.Host, base.Scheme)
 	}
 	p := &Poller{cfg: cfg, base: base.String(), reporter: sources.Reporter(base.String()), client: *cfg.Client}
 	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return errors.New("redirected away") }
 	return p, nil
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Poll asks for all alerts and returns what sources.AlertmanagerList makes of them. Before the interval is over it does

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/event"
+	"github.com/plimsoll-slo/plimsoll/exporters/source"
 )
 
 // System is the kind of system that is asked.
@@ -106,7 +106,7 @@ func New(cfg Config) (*Poller, error) {
 	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" {
 		return nil, errors.New("want a base URL of scheme, host and path alone")
 	}
-	if base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())) {
+	if base.Scheme != "https" && (base.Scheme != "http" || !source.Loopback(base.Hostname())) {
 		return nil, fmt.Errorf("want https for %q, have %q", base.Host, base.Scheme)
 	}
 	if len(cfg.Repositories) == 0 {
@@ -128,11 +128,6 @@ func New(cfg Config) (*Poller, error) {
 		return nil
 	}
 	return p, nil
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Poll asks what happened and returns it as events in the order of their time, observed at now. Before the interval or

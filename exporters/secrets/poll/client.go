@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -30,15 +29,10 @@ func newClient(cfg Config) (*client, error) {
 	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" {
 		return nil, errors.New("want a base URL of scheme, host and path alone")
 	}
-	if base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())) {
+	if base.Scheme != "https" && (base.Scheme != "http" || !source.Loopback(base.Hostname())) {
 		return nil, fmt.Errorf("want https for %q, have %q", base.Host, base.Scheme)
 	}
 	return &client{cfg: cfg, base: base}, nil
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // connect makes what sends requests. A redirection is refused: the token would go with it to wherever it points.
