@@ -33,7 +33,7 @@ type Bucket interface {
 	Close()
 }
 
-// Content is an open object.
+// Content is an open object, or an open file.
 type Content interface {
 	io.ReadCloser
 	io.ReaderAt
@@ -52,27 +52,16 @@ const maxObjects = 100_000
 
 var errNoBuckets = errors.New("this build reads no buckets: run the collector of the gateway")
 
-func (o BucketOptions) check() error {
+// Split returns the endpoint and the name of the bucket, or what is wrong with the URL.
+func (o BucketOptions) Split() (endpoint *url.URL, name string, err error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("bucket_url: want http or https, a host, a bucket, no user and no query")
-	}
-	if name := strings.Trim(u.Path, "/"); name == "" || strings.Contains(name, "/") {
-		return errors.New("bucket_url: want the bucket and nothing more behind the host; directories belong into include")
-	}
-	return nil
-}
-
-// Split returns the endpoint and the name of the bucket.
-func (o BucketOptions) Split() (endpoint *url.URL, name string, err error) {
-	if err := o.check(); err != nil {
-		return nil, "", err
-	}
-	u, err := url.Parse(o.URL)
-	if err != nil {
-		return nil, "", err
+		return nil, "", errors.New("bucket_url: want http or https, a host, a bucket, no user and no query")
 	}
 	name = strings.Trim(u.Path, "/")
+	if name == "" || strings.Contains(name, "/") {
+		return nil, "", errors.New("bucket_url: want the bucket and nothing more behind the host; directories belong into include")
+	}
 	u.Path, u.RawPath = "", ""
 	return u, name, nil
 }
@@ -119,7 +108,7 @@ func (r *round) objects(bucket Bucket) []found {
 		s := stat{o.Size, o.Modified.UnixNano(), o.ETag}
 		out = append(out, found{
 			path: strings.TrimSuffix(r.source.Bucket.URL, "/") + "/" + o.Key, stat: s,
-			open: func() (document, error) { return bucket.Open(r.ctx, o) },
+			open: func() (Content, error) { return bucket.Open(r.ctx, o) },
 			now:  func() (stat, error) { return s, nil }, // another one would have failed to be read
 		})
 	}

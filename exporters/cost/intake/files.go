@@ -76,15 +76,9 @@ type found struct {
 	err    error
 	settle bool // it may be in the midst of being written
 	// open returns its content.
-	open func() (document, error)
+	open func() (Content, error)
 	// now returns how it is after it was read.
 	now func() (stat, error)
-}
-
-// document is an open file.
-type document interface {
-	io.ReadCloser
-	io.ReaderAt
 }
 
 // take reads the files or objects of a source that are new or changed. Those that are gone count on: bills are moved away.
@@ -134,7 +128,7 @@ func (r *round) globbed() []found {
 	var out []found
 	for _, path := range slices.Compact(paths) {
 		f := found{path: path, settle: true}
-		f.open = func() (document, error) { return os.Open(path) }
+		f.open = func() (Content, error) { return os.Open(path) }
 		f.now = func() (stat, error) {
 			info, err := os.Stat(path)
 			if err != nil {
@@ -188,7 +182,7 @@ func (r *round) load(file found) error {
 }
 
 // text returns the text of a file, which may be Parquet.
-func (r *round) text(f document, size int64) (io.ReadCloser, error) {
+func (r *round) text(f Content, size int64) (io.ReadCloser, error) {
 	magic := make([]byte, 4)
 	if _, err := f.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err

@@ -237,7 +237,7 @@ func (o Options) Check() error {
 			}
 		}
 		if s.Bucket != nil {
-			if err := s.Bucket.check(); err != nil {
+			if _, _, err := s.Bucket.Split(); err != nil {
 				bad(s, "%w", err)
 			}
 		}
