@@ -39,7 +39,7 @@ func (l *Ledger) compact(state []byte) error {
 		return err
 	}
 	path := l.path(l.next, stateSuffix)
-	if err := replaceFile(path, appendRecord([]byte(magic), l.next, state)); err != nil {
+	if err := ReplaceFile(path, appendRecord([]byte(magic), l.next, state)); err != nil {
 		return err
 	}
 	// From here on the state counts, whatever fails.
@@ -52,8 +52,9 @@ func (l *Ledger) compact(state []byte) error {
 	return errors.Join(err, l.dropOld())
 }
 
-// replaceFile writes a file under another name, syncs it, and gives it its name.
-func replaceFile(path string, data []byte) error {
+// ReplaceFile writes a file under another name beside it, syncs it, and gives it its name: whoever reads it, after a crash
+// too, finds the old content or the new. It is for the owner alone to read. An error leaves the old file as it is.
+func ReplaceFile(path string, data []byte) error {
 	temporary := path + temporarySuffix
 	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -68,7 +68,7 @@ var arrows = []arrow{
 	}},
 	{"exporters/coverage", []string{"exporters/event", "exporters/metric", "exporters/counters", "internal/yamlsrc"}},
 	{"exporters/cost/bucket", []string{"exporters/cost/intake"}},
-	{"exporters/cost/intake", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/cost"}},
+	{"exporters/cost/intake", []string{"exporters/event", "exporters/source", "exporters/metric", "exporters/ledger", "exporters/cost"}},
 	{"exporters/incidents/sources", []string{"exporters/event", "exporters/source", "exporters/incidents"}},
 	{"exporters/incidents/reconcile", []string{"exporters/event", "exporters/source", "exporters/incidents/sources"}},
 	{"exporters/onboarding/sources", []string{"exporters/event", "exporters/source", "exporters/onboarding"}},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/exporters/cost"
+	"github.com/plimsoll-slo/plimsoll/exporters/ledger"
 )
 
 // saved is what survives a restart. Fields may be added; old ones keep their name and meaning.
@@ -63,24 +64,8 @@ func (i *Intake) save() error {
 	if err := gob.NewEncoder(&all).Encode(saved{whole, book.Bytes()}); err != nil {
 		return fmt.Errorf("save costs: %w", err)
 	}
-	if err := replace(i.options.Path, all.Bytes()); err != nil {
+	if err := ledger.ReplaceFile(i.options.Path, all.Bytes()); err != nil {
 		return fmt.Errorf("save costs: %w", err)
 	}
 	return nil
-}
-
-func replace(path string, content []byte) error {
-	temporary := path + ".new"
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temporary, path)
-	}
-	return err
 }
