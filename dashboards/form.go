@@ -172,19 +172,23 @@ func resource(name, apiVersion, kind string, metadata, spec map[string]any) (Fil
 	return File{Name: name, Content: content}, err
 }
 
-// operatorFolder returns the folder for grafana-operator.
-func operatorFolder(o Options) File {
-	return File{Name: "operator/folder-" + o.UID + ".yaml", Content: fmt.Appendf(nil, `%sapiVersion: grafana.integreatly.org/v1beta1
-kind: GrafanaFolder
+// operatorHead is how every resource for grafana-operator begins, up to the first fields of its spec.
+const operatorHead = `%sapiVersion: grafana.integreatly.org/v1beta1
+kind: %s
 metadata:
   name: %s
 spec:
   instanceSelector:
     matchLabels:
       dashboards: grafana
-  uid: %[2]s
-  title: %[3]s
-`, generated, o.UID, strconv.Quote(o.Folder))}
+`
+
+// operatorFolder returns the folder for grafana-operator.
+func operatorFolder(o Options) File {
+	return File{
+		Name:    "operator/folder-" + o.UID + ".yaml",
+		Content: fmt.Appendf(nil, operatorHead+"  uid: %[3]s\n  title: %[4]s\n", generated, "GrafanaFolder", o.UID, strconv.Quote(o.Folder)),
+	}
 }
 
 // operator returns a dashboard for grafana-operator: a GrafanaDashboard, which takes the classic schema only, or a
@@ -195,17 +199,8 @@ func operator(b lowered, o Options) (File, error) {
 	if len(b.json) > maxObject {
 		return f, &TooLargeError{f.Name, len(b.json)}
 	}
-	const head = `%sapiVersion: grafana.integreatly.org/v1beta1
-kind: %s
-metadata:
-  name: %s
-spec:
-  instanceSelector:
-    matchLabels:
-      dashboards: grafana
-`
 	if o.Schema == Classic {
-		f.Content = fmt.Appendf(nil, head+"  folderUID: %s\n  json: |\n", generated, "GrafanaDashboard", b.uid, o.UID)
+		f.Content = fmt.Appendf(nil, operatorHead+"  folderUID: %s\n  json: |\n", generated, "GrafanaDashboard", b.uid, o.UID)
 		f.Content = append(f.Content, indent(b.json, "    ")...)
 		return f, nil
 	}
@@ -214,7 +209,7 @@ spec:
 		return f, err
 	}
 	// A YAML document may be JSON from here on.
-	f.Content = fmt.Appendf(nil, head+"  template:\n", generated, "GrafanaManifest", b.uid)
+	f.Content = fmt.Appendf(nil, operatorHead+"  template:\n", generated, "GrafanaManifest", b.uid)
 	f.Content = append(f.Content, indent(r.Content, "    ")...)
 	return f, nil
 }
