@@ -142,12 +142,13 @@ func (b *bundle) takenRules() []Rule {
 	return out
 }
 
-// lessTaken returns, with a minus, what takenRules recorded for the sums of an increment; nil if that is nothing.
-func (b *bundle) lessTaken(inc string) []string {
+// lessTaken returns, with a minus, what takenRules recorded for the sums of an increment over fast windows; nil if that
+// is nothing.
+func (b *bundle) lessTaken(inc string, fast []time.Duration) []string {
 	series := map[string]string{slo.SeriesEventsIncrement: seriesEventsTaken, slo.SeriesBadIncrement: seriesBadTaken}[inc]
 	some := b.only(func(a *adjusted) bool { return len(a.past) > 0 || len(a.taken) > 0 && series == seriesBadTaken })
 	var windows []string
-	for _, w := range b.fastW {
+	for _, w := range fast {
 		if w >= minPast {
 			windows = append(windows, duration(w))
 		}

@@ -113,7 +113,7 @@ func plan(set *slo.Set, o Options) ([]bundle, error) {
 		n := (len(members) + o.GroupSize - 1) / o.GroupSize
 		shards := make([][]*slo.SLO, n)
 		for _, x := range members {
-			s := shardOf(x.Name, n)
+			s := shardOf("bundles", x.Name, n)
 			shards[s] = append(shards[s], x)
 		}
 		for i, shard := range shards {
@@ -131,17 +131,27 @@ func plan(set *slo.Set, o Options) ([]bundle, error) {
 }
 
 // shardOf gives each name one of n shards by rendezvous hashing: with one shard more, only the names that go to the
-// new shard move.
-func shardOf(name string, n int) int {
+// new shard move. Equal names of different purposes go to shards that have nothing to do with each other.
+func shardOf(purpose, name string, n int) int {
+	h := fnv.New64a()
+	h.Write([]byte(purpose + "/" + name))
+	key := h.Sum64()
 	best, at := uint64(0), 0
-	for i := range n {
-		h := fnv.New64a()
-		fmt.Fprintf(h, "%d/%s", i, name)
-		if sum := h.Sum64(); sum > best {
-			best, at = sum, i
+	for i := range uint64(n) {
+		if sum := mixed(key + (i+1)*0x9e3779b97f4a7c15); sum > best {
+			best, at = sum, int(i)
 		}
 	}
 	return at
+}
+
+// mixed spreads every bit of x over all bits, which FNV does not do with the last ones: names that differ only in their
+// end would all go to one shard. Source: the output function of SplitMix64 (Steele, Lea and Flood, "Fast splittable
+// pseudorandom number generators", 2014).
+func mixed(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 func classOf(x *slo.SLO) class {
@@ -234,7 +244,7 @@ func (b *bundle) check(x *slo.SLO) error {
 // reserved tells whether the rules set this label, so that nothing a user writes may.
 func reserved(label string) bool {
 	switch label {
-	case slo.LabelSLO, slo.LabelSeverity, slo.LabelWindow, labelPeriod, labelPiece, slo.LabelReason, slo.LabelNotify, "alertname", "__name__":
+	case slo.LabelSLO, slo.LabelSeverity, slo.LabelWindow, labelPeriod, labelPiece, labelOutcome, slo.LabelReason, slo.LabelNotify, "alertname", "__name__":
 		return true
 	}
 	return false

@@ -122,7 +122,6 @@ type counting struct {
 	of      func(sample string) string // from an instant vector; nil takes the value itself
 	offset  time.Duration              // how long ago
 	credits bool                       // the value may go down without having been reset
-	targets string                     // selector of up for which seriesTargets is recorded before; empty if for none
 }
 
 // value returns the count of a selector some time ago.
@@ -180,15 +179,11 @@ func (b *bundle) grown(x *slo.SLO, c counting, p part) string {
 		"  and on () "
 	warm := one(slo.SeriesTelemetry, x) + " offset " + duration(b.warmup()+c.offset)
 	if p.job {
-		there := []string{p.up}
-		switch {
-		case c.offset > 0:
-			there[0] += " offset " + duration(c.offset)
-		case p.up == c.targets:
-			there[0] = one(seriesTargets, x)
+		there := p.up
+		if c.offset > 0 {
+			there += " offset " + duration(c.offset)
 		}
-		there = append(there, fmt.Sprintf("%s offset %s == %d", one(slo.SeriesTelemetry, x), duration(ago), slo.TelemetryThere))
-		warm = "(" + warm + " and on () (" + strings.Join(there, " or ") + "))"
+		warm = fmt.Sprintf("(%s and on () (%s or %s offset %s == %d))", warm, there, one(slo.SeriesTelemetry, x), duration(ago), slo.TelemetryThere)
 	}
 	fresh += warm
 	return union([]string{known, fresh})
@@ -227,11 +222,15 @@ func (b *bundle) increment(x *slo.SLO, c counting, q query) string {
 	return b.by("sum") + "(\n" + indent(union(parts), 2) + "\n)"
 }
 
-// marked returns the increments of q as increment does, but one element for the series on which mark holds, which has
-// labelOutcome, and one for the others.
-func (b *bundle) marked(x *slo.SLO, c counting, q query, mark mark) string {
-	grown := fmt.Sprintf("label_replace(\n  sum by (%s) (\n%s\n  ),\n  %q, %q, %q, %q\n)",
-		b.groupedWith(mark.label), indent(b.grown(x, c, q.parts[0]), 4), labelOutcome, mark.outcome, mark.label, mark.pattern)
+// marked returns the increments of q as increment does, but one element for the series on which mark holds, and one for
+// the others: labelOutcome tells the bad ones.
+func (b *bundle) marked(x *slo.SLO, c counting, q query, m mark) string {
+	grown := "sum by (" + b.groupedWith(m.label) + ") (\n" + indent(b.grown(x, c, q.parts[0]), 2) + "\n)"
+	on := outcomeBad
+	if m.good { // all are bad but those on which it holds
+		grown, on = tag(grown, labelOutcome, outcomeBad), ""
+	}
+	grown = fmt.Sprintf("label_replace(%s, %q, %q, %q, %q)", grown, labelOutcome, on, m.label, m.pattern)
 	return "sum by (" + b.groupedWith(labelOutcome) + ") (\n" + indent(grown, 2) + "\n)"
 }
 
@@ -246,13 +245,12 @@ func (b *bundle) groupedWith(label string) string {
 // mark is a condition on one label of a series.
 type mark struct {
 	label, pattern string
-	outcome        string // of the series on which it holds, as a value of labelOutcome
-	rest           bool   // those on which it does not hold are meant
+	good           bool // it holds on the good ones, not on the bad ones
 }
 
-// narrowed returns the condition by which part selects among the series of all; ok is false if there is more than one,
-// or if they do not select from the same series.
-func narrowed(all, part query) (m mark, ok bool) {
+// narrowed returns the condition by which part, the good or the bad events, selects among the series of all; ok is
+// false if there is more than one, or if they do not select from the same series.
+func narrowed(all, part query, good bool) (m mark, ok bool) {
 	if !all.additive || !part.additive || len(all.parts) != 1 || len(part.parts) != 1 || all.parts[0].up != part.parts[0].up ||
 		all.parts[0].name != part.parts[0].name {
 		return mark{}, false
@@ -268,12 +266,11 @@ func narrowed(all, part query) (m mark, ok bool) {
 	if len(extra) != 1 || !identifier(extra[0].Name) {
 		return mark{}, false
 	}
-	m = mark{label: extra[0].Name, pattern: extra[0].Value}
-	switch op := extra[0].Op; op {
-	case promql.Equal, promql.NotEqual:
-		m.pattern, m.rest = regexp.QuoteMeta(m.pattern), op == promql.NotEqual
-	default:
-		m.rest = op == promql.NotRegexp
+	op := extra[0].Op
+	not := op == promql.NotEqual || op == promql.NotRegexp
+	m = mark{label: extra[0].Name, pattern: extra[0].Value, good: good != not}
+	if op == promql.Equal || op == promql.NotEqual {
+		m.pattern = regexp.QuoteMeta(m.pattern)
 	}
 	return m, true
 }

@@ -20,7 +20,7 @@ type increments struct {
 	signed       bool   // bad = events - good may be negative
 	eventsPeriod bool   // a tick is one event
 	shows        bool   // events is there if and only if telemetry was there at this tick and before
-	targets      string // selector of up of the targets that the counters are scraped from, if they are; only with shows
+	marked       bool   // labelOutcome tells which of events are bad, and neither bad nor good is set
 }
 
 // sliIncrements returns the increments of x.
@@ -60,10 +60,7 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 	if err != nil {
 		return increments{}, err
 	}
-	c := counting{targets: b.targets(total)}
-	out := increments{
-		all: total, events: b.increment(x, c, total), fill: b.presence(total), shows: total.additive, targets: c.targets,
-	}
+	out := increments{all: total, events: b.increment(x, counting{}, total), fill: b.presence(total), shows: total.additive}
 	what, text, to := "bad", sli.Bad, &out.bad
 	if sli.Good != "" {
 		what, text, to = "good", sli.Good, &out.good
@@ -72,35 +69,12 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 	if err != nil {
 		return increments{}, err
 	}
-	m, ok := narrowed(total, q)
-	if ok && b.chained() && !slices.Contains(b.groupBy, labelOutcome) {
-		m.outcome = what
-		which := equals(labelOutcome, what)
-		if m.rest {
-			m.outcome = "other"
-			which = equals(labelOutcome, "")
-		}
-		out.events = b.marked(x, c, total, m)
-		*to = b.by("sum") + "(" + b.thisTick(seriesEventsSeen, x, which) + ")"
+	if m, ok := narrowed(total, q, sli.Good != ""); ok && b.chained() {
+		out.events, out.marked = b.marked(x, counting{}, total, m), true
 		return out, nil
 	}
-	*to = b.increment(x, c, q)
+	*to = b.increment(x, counting{}, q)
 	return out, nil
-}
-
-// targets returns the selector of up of the targets of q, or "" if there is none, more than one, or if rules do not see
-// what the rule before them recorded.
-func (b *bundle) targets(q query) string {
-	first := q.parts[0]
-	for _, p := range q.parts {
-		if !p.job || p.up != first.up {
-			return ""
-		}
-	}
-	if !q.additive || !b.chained() {
-		return ""
-	}
-	return first.up
 }
 
 // latencyIncrements counts observations. Of a classic histogram the bucket of the threshold is exact. Of a native
@@ -137,10 +111,9 @@ func (b *bundle) latencyIncrements(x *slo.SLO, sli *slo.Latency) (increments, er
 	if err != nil {
 		return increments{}, err
 	}
-	c := counting{targets: b.targets(count)}
 	return increments{
-		all: count, events: b.increment(x, c, count), good: b.increment(x, c, bucket),
-		fill: b.presence(count), shows: true, targets: c.targets,
+		all: count, events: b.increment(x, counting{}, count), good: b.increment(x, counting{}, bucket),
+		fill: b.presence(count), shows: true,
 	}, nil
 }
 

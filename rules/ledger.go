@@ -9,43 +9,70 @@ import (
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
-// sloRules returns the rules of the group of x: the state of its telemetry, the increments, and, without chaining, the
-// constants.
-func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
+// ledger is what one SLO has recorded at every tick: the state of its telemetry, its increments, and, without chaining,
+// the constants.
+type ledger struct {
+	*slo.SLO
+	rules []Rule
+	// plain is set if rules record no more than what was seen: the rest is the same for many SLOs, which share the rules
+	// that record it.
+	plain bool
+	good  bool // with plain: good events are counted, not bad ones
+}
+
+// ledgerOf returns the ledger of x.
+func (b *bundle) ledgerOf(x *slo.SLO) (ledger, error) {
+	out := ledger{SLO: x}
 	inc, err := b.sliIncrements(x)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	if x.NoData.TreatAs != "" && x.NoData.TreatAs != "unknown" && len(b.groupBy) > 0 {
-		return nil, fmt.Errorf("missing telemetry of a grouped SLO cannot be treated as %s: which groups are missing is not known", x.NoData.TreatAs)
+		return out, fmt.Errorf("missing telemetry of a grouped SLO cannot be treated as %s: which groups are missing is not known", x.NoData.TreatAs)
 	}
 	labels := b.seriesLabels(x)
 	for _, k := range append(slices.Sorted(maps.Keys(labels)), b.groupBy...) {
 		if !identifier(k) {
-			return nil, fmt.Errorf("label %q: want letters, digits and _ only", k)
+			return out, fmt.Errorf("label %q: want letters, digits and _ only", k)
 		}
 	}
-	record := func(series, expr string) Rule { return Rule{Record: series, Expr: expr, Labels: labels} }
-	var out []Rule
+	record := func(series, expr string) {
+		out.rules = append(out.rules, Rule{Record: series, Expr: expr, Labels: labels})
+	}
 	if !b.chained() {
-		out = b.constants(x)
+		out.rules = b.constants(x)
 	}
-	if inc.targets != "" {
-		out = append(out, record(seriesTargets, "max("+inc.targets+")"))
+	if inc.shows && b.chained() {
+		out.plain, out.good = b.plain(x), inc.good != ""
+		record(seriesEventsSeen, b.seen(inc, out.plain))
+		if !out.plain {
+			b.readSeen(x, &inc)
+		}
 	}
-	if seen, ok := b.seen(x, &inc); ok {
-		out = append(out, record(seriesEventsSeen, seen))
-	}
-	if len(inc.all.parts) > 0 {
-		out = append(out, record(slo.SeriesTelemetry, b.telemetry(x, inc)))
+	if len(inc.all.parts) > 0 && !out.plain {
+		record(slo.SeriesTelemetry, b.telemetry(x, inc))
 	}
 	if x.Alerting.Page && x.Alerting.PageWhen != "" {
-		out = append(out, record(seriesPageHeld, "vector(1) unless on () (\n"+indent(x.Alerting.PageWhen, 2)+"\n)"))
+		record(seriesPageHeld, "vector(1) unless on () (\n"+indent(x.Alerting.PageWhen, 2)+"\n)")
 	}
-	out = append(out, b.scheduleRules(x, labels)...)
+	if !out.plain {
+		out.rules = append(out.rules, b.incrementRules(x, inc, labels)...)
+	}
+	return out, nil
+}
+
+// plain tells whether nothing but the SLI decides what x counts.
+func (b *bundle) plain(x *slo.SLO) bool {
+	return b.adjusted[x.Name] == nil && !x.Budgeting.Sliced() && (x.NoData.TreatAs == "" || x.NoData.TreatAs == "unknown")
+}
+
+// incrementRules record the increments of x and what is done to them: maintenance and time slices.
+func (b *bundle) incrementRules(x *slo.SLO, inc increments, labels map[string]string) []Rule {
+	record := func(series, expr string) Rule { return Rule{Record: series, Expr: expr, Labels: labels} }
+	out := b.scheduleRules(x, labels)
 	verdict := pair{slo.SeriesEventsIncrement, slo.SeriesBadIncrement}
 	counted := verdict
-	sliced := x.Budgeting.Slice > 0 && x.Budgeting.Method != slo.Occurrences
+	sliced := x.Budgeting.Sliced()
 	if sliced {
 		counted = pair{seriesRawEvents, seriesRawBad}
 	}
@@ -77,7 +104,7 @@ func (b *bundle) sloRules(x *slo.SLO) ([]Rule, error) {
 	if masked {
 		out = append(out, b.excludedRules(x, sliced, labels)...)
 	}
-	return out, nil
+	return out
 }
 
 // constants returns the rules of what the spec of x says.
@@ -109,19 +136,6 @@ func (b *bundle) constantGroups() (out []Group) {
 		out = append(out, b.group(numbered(b.name+"-constants", len(out)), b.clock.rare, part))
 	}
 	return out
-}
-
-// seen moves the counting of events into a series of its own, so that what follows can tell from it whether there is
-// telemetry, and which groups, and need not read the raw series again. It returns the expression of that series.
-// ok is false if events do not show that, or if later rules do not see the series in time.
-func (b *bundle) seen(x *slo.SLO, inc *increments) (expr string, ok bool) {
-	if !inc.shows || !b.chained() {
-		inc.shows = false
-		return "", false
-	}
-	expr, inc.events = inc.events, b.by("sum")+"("+b.thisTick(seriesEventsSeen, x)+")"
-	inc.fill = inc.events
-	return expr, true
 }
 
 // identifier tells whether a label can be written without quotes.
@@ -185,19 +199,13 @@ func (b *bundle) telemetry(x *slo.SLO, inc increments) string {
 	whole.groupBy = nil
 	expr := "2 * " + whole.presence(q)
 	switch {
-	case inc.shows:
-		expr = "2 * group(" + b.thisTick(seriesEventsSeen, x) + ")"
+	case inc.shows && b.chained():
+		expr = "2 * group(" + b.thisTick(seriesEventsSeen, equals(slo.LabelSLO, x.Name), ofEvents) + ")"
 	case !q.parts[0].plain || q.parts[0].sel != q.text && !q.additive:
 		expr = "2 * group(" + q.text + ")"
 	}
-	if inc.targets != "" {
-		return expr + "\nor group(" + one(seriesTargets, x) + " == 1)\nor vector(0)"
-	}
-	for _, p := range q.parts {
-		if p.job {
-			expr += "\nor group(" + p.up + " == 1)"
-			break
-		}
+	if up := q.reachable(); up != "" {
+		expr += "\nor " + up
 	}
 	return expr + "\nor vector(0)"
 }

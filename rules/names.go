@@ -13,9 +13,8 @@ import (
 
 // Series that only the rules themselves read, besides those of package slo.
 const (
-	seriesGoodIncrement = "slo:good:inc"         // good events of one tick, for SLIs that count those
-	seriesTargets       = "slo:targets:up"       // 1 if any target can be reached, 0 if none, absent if there is none
-	seriesEventsSeen    = "slo:events:seen"      // events of one tick, absent without telemetry; may have labelOutcome
+	seriesGoodIncrement = "slo:good:inc"         // good events of one tick, for SLIs that count those apart in time
+	seriesEventsSeen    = "slo:events:seen"      // events of one tick by labelOutcome, absent without telemetry
 	seriesPageHeld      = "slo:page:held"        // 1 while what would page is a ticket, because no second signal agrees
 	seriesRawEvents     = "slo:slice_events:inc" // events of one tick, for budgets of time slices
 	seriesRawBad        = "slo:slice_bad:inc"
@@ -29,9 +28,24 @@ const (
 	labelPeriod = "period" // index of a calendar period
 	labelPiece  = "piece"  // tells parts of one sum apart
 
-	// labelOutcome tells the events of a tick apart where bad or good ones are among all by one label: it is bad, good or
-	// other on those to which a condition applies, and not there on the rest.
+	// labelOutcome says what an element of seriesEventsSeen is; it is not there on events of which nothing else is known
+	// than that they were seen.
 	labelOutcome = "slo_outcome"
+)
+
+// Values of labelOutcome.
+const (
+	outcomeBad       = "bad"        // bad events
+	outcomeBadApart  = "bad-apart"  // bad events that are among the others as well
+	outcomeGoodApart = "good-apart" // good events that are among the others as well, with a minus
+	outcomeUp        = "up"         // 0, there while a target can be reached
+)
+
+// Matchers of labelOutcome.
+const (
+	ofEvents   = labelOutcome + `!~"up|.+-apart"`   // each event once
+	ofBad      = labelOutcome + `=~"bad|bad-apart"` // each bad event once
+	ofLessGood = labelOutcome + `!="up"`            // where good events are counted apart: events less these
 )
 
 // match returns the selector of a recorded series for the SLOs of b.
@@ -55,11 +69,10 @@ func one(series string, x *slo.SLO) string {
 	return series + "{" + equals(slo.LabelSLO, x.Name) + "}"
 }
 
-// thisTick returns what was recorded of an SLO at this very tick, as an operand. Without a range a value of minutes ago
+// thisTick returns what was recorded under a name at this very tick, as an operand. Without a range a value of minutes ago
 // would be taken for it if the server was restarted just when the series ended.
-func (b *bundle) thisTick(series string, x *slo.SLO, more ...string) string {
-	return "last_over_time(" + series + "{" + strings.Join(append([]string{equals(slo.LabelSLO, x.Name)}, more...), ",") + "}" +
-		span(b.clock.tick) + ")"
+func (b *bundle) thisTick(series string, matchers ...string) string {
+	return "last_over_time(" + series + "{" + strings.Join(matchers, ",") + "}" + span(b.clock.tick) + ")"
 }
 
 func equals(label, value string) string { return label + "=" + strconv.Quote(value) }

@@ -204,7 +204,7 @@ func (b *bundle) rehearse(x *slo.SLO) (rehearsal, string) {
 	switch {
 	case b.unreadable() != "":
 		return rehearsal{}, b.unreadable()
-	case x.Budgeting.Method != slo.Occurrences && x.Budgeting.Slice > 0:
+	case x.Budgeting.Sliced():
 		return rehearsal{}, "time slices are judged as a whole when they end"
 	}
 	switch sli := x.SLI.SLI.(type) {

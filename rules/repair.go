@@ -53,8 +53,7 @@ type counters struct{ total, bad, good query }
 // repairable returns the counters of x, or nil if they do not tell how many events there were: if they are more than
 // sums, or if time is left out of the budget or judged in slices.
 func (b *bundle) repairable(x *slo.SLO) (*counters, error) {
-	sliced := x.Budgeting.Slice > 0 && x.Budgeting.Method != slo.Occurrences
-	if sliced || !b.of(x).mask.never() || b.clock.sight > 0 || repairEvery%b.clock.slow != 0 {
+	if x.Budgeting.Sliced() || !b.of(x).mask.never() || b.clock.sight > 0 || repairEvery%b.clock.slow != 0 {
 		return nil, nil
 	}
 	var total, bad, good string

@@ -3,10 +3,11 @@
 //
 //	files, err := rules.Files(set, rules.Options{})
 //
-// The rules have two layers. One small group per SLO records, at every evaluation ("tick", 30 s), the exact
-// increments of its events and of its bad events since the tick before (slo.SeriesEventsIncrement and
-// slo.SeriesBadIncrement). Shared groups record the constants of the SLOs; others serve about 50 SLOs with one query each: they sum
-// increments over windows, which weighs by traffic, and derive burn rates, the budget left, and the alerts.
+// The rules have two layers. The first records, at every evaluation ("tick", 30 s), the exact increments of the events and
+// of the bad events of each SLO since the tick before (slo.SeriesEventsIncrement and slo.SeriesBadIncrement), several
+// plain SLOs in a group, any other in a group of its own. The second serves about 50 SLOs with one query each: it sums
+// increments over windows, which weighs by traffic, and derives burn rates, the budget left, and the alerts. The constants
+// of the SLOs are recorded more rarely.
 // Windows above three hours read rollups of four minutes of increments; a missed rollup is caught up by the next. What no
 // evaluation counted, because it was missed or the server was down, is found hourly from the counters themselves and
 // joins the rollups: a repair.
@@ -112,15 +113,21 @@ func (o Options) withDefaults() Options {
 // groups returns the groups of b.
 func (b *bundle) groups() ([]Group, error) {
 	out := b.constantGroups()
+	var plain []ledger
 	for _, x := range b.slos {
-		rules, err := b.sloRules(x)
+		l, err := b.ledgerOf(x)
 		if err != nil {
 			return nil, fmt.Errorf("rules of SLO %q: %w", x.Name, err)
 		}
-		g := b.group("slo-"+x.Name, b.clock.tick, rules)
+		if l.plain {
+			plain = append(plain, l)
+			continue
+		}
+		g := b.group("slo-"+x.Name, b.clock.tick, l.rules)
 		g.Notes = b.of(x).notes
 		out = append(out, g)
 	}
+	out = append(out, b.sharedGroups(plain)...)
 	repairs, err := b.repairRules()
 	if err != nil {
 		return nil, err

@@ -174,31 +174,68 @@ func many(t testing.TB, n int) *slo.Set {
 	return set
 }
 
-// One SLO more changes the file that it goes to, and, when a shard is added, those it takes SLOs from, but no SLO
-// moves between two old shards.
-func TestShardsAreStable(t *testing.T) {
-	home := func(n int) map[string]string {
-		groups, err := rules.Generate(many(t, n), rules.Options{})
-		if err != nil {
-			t.Fatal(err)
+// homes returns where n SLOs are counted, by SLO, as what says.
+func homes(t *testing.T, n int, what func(rules.Group) string) map[string]string {
+	t.Helper()
+	groups, err := rules.Generate(many(t, n), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, g := range groups {
+		if len(g.Rules) > 20 {
+			t.Errorf("of %d SLOs, group %s has %d rules, Mimir takes 20", n, g.Name, len(g.Rules))
 		}
-		out := map[string]string{}
-		for _, g := range groups {
-			if name, ok := strings.CutPrefix(g.Name, "slo-slo-"); ok {
-				out[name] = g.File
+		for _, r := range g.Rules {
+			if r.Record == "slo:events:seen" {
+				out[r.Labels["slo"]] = what(g)
 			}
 		}
-		return out
 	}
-	few, more := home(200), home(201)
-	moved := map[string]bool{}
+	if len(out) != n {
+		t.Fatalf("%d of %d SLOs are counted", len(out), n)
+	}
+	return out
+}
+
+// One SLO more changes the file that it goes to, and, when a shard is added, those it takes SLOs from, but no SLO
+// moves between two old shards. The same is true of the groups of a file.
+func TestShardsAreStable(t *testing.T) {
+	file := func(g rules.Group) string { return g.File }
+	few, more := homes(t, 200, file), homes(t, 201, file)
+	moved, sizes := map[string]bool{}, map[string]int{}
 	for name, file := range few {
+		sizes[file]++
 		if more[name] != file {
 			moved[more[name]] = true
 		}
 	}
-	if len(few) != 200 || len(more) != 201 || len(moved) != 1 {
-		t.Errorf("got %d and %d SLOs, moves to %v, want moves to the new file only", len(few), len(more), moved)
+	if len(moved) != 1 {
+		t.Errorf("moves to %v, want moves to the new file only", moved)
+	}
+	for file, n := range sizes { // 50 are wanted, and 6 are the standard deviation
+		if n < 25 || n > 75 {
+			t.Errorf("file %s has %d SLOs of 200", file, n)
+		}
+	}
+	group := func(g rules.Group) string { return g.Name }
+	before := homes(t, 1, group)
+	most := 1
+	for n := 2; n <= 50; n++ {
+		after := homes(t, n, group)
+		old := map[string]bool{}
+		for _, g := range before {
+			old[g] = true
+		}
+		for name, g := range before {
+			if after[name] != g && old[after[name]] {
+				t.Errorf("with SLO %d, %s moves from %s to %s, which was there before", n, name, g, after[name])
+			}
+		}
+		before, most = after, max(most, len(old))
+	}
+	if most < 3 || most > 8 {
+		t.Errorf("50 SLOs are counted in %d groups", most)
 	}
 }
 

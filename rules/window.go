@@ -12,17 +12,30 @@ import (
 // rollupReach is how far back a rollup catches up with increments if rollups were missed.
 const rollupReach = 8 * time.Hour
 
+// inMemory is how much of the past Prometheus always has in memory. A query that reaches farther back looks into the
+// index of a block for every one of its selectors, so that longer ranges have rules of their own.
+const inMemory = time.Hour
+
 // fastRules sum up the increments over the windows that pages need.
 func (b *bundle) fastRules() []Rule {
 	if len(b.fastW) == 0 {
 		return nil
 	}
-	windows := "window=~\"" + strings.Join(labelsOf(b.fastW), "|") + "\""
-	return []Rule{
-		{Record: slo.SeriesEventsSum, Expr: b.fastSums(slo.SeriesEventsIncrement, false)},
-		{Record: slo.SeriesBadSum, Expr: b.fastSums(slo.SeriesBadIncrement, b.shape == deadline)},
-		{Record: slo.SeriesBurnRate, Expr: b.burn(slo.SeriesBadSum, slo.SeriesEventsSum, windows)},
+	n, _ := slices.BinarySearch(b.fastW, inMemory+1)
+	var out []Rule
+	add := func(ws []time.Duration, labels map[string]string) {
+		out = append(out,
+			Rule{Record: slo.SeriesEventsSum, Labels: labels, Expr: b.fastSums(ws, slo.SeriesEventsIncrement, false)},
+			Rule{Record: slo.SeriesBadSum, Labels: labels, Expr: b.fastSums(ws, slo.SeriesBadIncrement, b.shape == deadline)})
 	}
+	if n > 0 {
+		add(b.fastW[:n], nil)
+	}
+	for _, w := range b.fastW[n:] {
+		add([]time.Duration{w}, map[string]string{slo.LabelWindow: duration(w)})
+	}
+	windows := "window=~\"" + strings.Join(labelsOf(b.fastW), "|") + "\""
+	return append(out, Rule{Record: slo.SeriesBurnRate, Expr: b.burn(slo.SeriesBadSum, slo.SeriesEventsSum, windows)})
 }
 
 func labelsOf(ws []time.Duration) []string {
@@ -33,12 +46,13 @@ func labelsOf(ws []time.Duration) []string {
 	return out
 }
 
-func (b *bundle) fastSums(series string, clamp bool) string {
+// fastSums sums up an increment over windows.
+func (b *bundle) fastSums(windows []time.Duration, series string, clamp bool) string {
 	var parts []string
-	for _, w := range b.fastW {
+	for _, w := range windows {
 		parts = append(parts, tag("sum_over_time("+b.match(series)+span(w)+")", slo.LabelWindow, duration(w)))
 	}
-	taken := b.lessTaken(series)
+	taken := b.lessTaken(series, windows)
 	sum := "sum by (" + b.identity() + ", " + slo.LabelWindow + ") (\n" + indent(union(append(parts, taken...)), 2) + "\n)"
 	if clamp || taken != nil && b.shape != spend {
 		sum = "clamp_min(" + sum + ", 0)"

@@ -58,6 +58,9 @@ type Budgeting struct {
 	SliceTarget Decimal  `json:"sliceTarget,omitempty"`
 }
 
+// Sliced reports whether slices of time are judged, and not events.
+func (b Budgeting) Sliced() bool { return b.Slice > 0 && b.Method != Occurrences }
+
 // NoData says what missing telemetry means: after After without data somebody
 // is told, and the time counts as TreatAs: unknown (the budget stands still),
 // good or bad.

@@ -158,7 +158,7 @@ func (s *set) parts() []part {
 	var out []part
 	for _, x := range stats {
 		kind := "slo" // the groups of Plimsoll: one for each SLO, and those that all share
-		for _, shared := range []string{"constants", "fast", "slow", "repair"} {
+		for _, shared := range []string{"constants", "events", "fast", "slow", "repair"} {
 			if strings.HasSuffix(strings.TrimRight(x.Group, "-0123456789"), "-"+shared) {
 				kind = shared
 			}

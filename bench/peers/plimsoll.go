@@ -135,28 +135,23 @@ func history(groups []rules.Group) []rules.Group {
 // depend on what it was ticks before. The rules tell it from these events, so that it would have to be replayed tick by
 // tick. It differs in the first tick of a series only, in which nothing is counted either way.
 func straight(groups []rules.Group) []rules.Group {
-	seen := regexp.MustCompile(`slo:events:seen\{slo="([^"]*)"\}`)
 	var out []rules.Group
 	for _, g := range groups {
-		g.Rules = slices.Clone(g.Rules)
-		for i, r := range g.Rules {
-			if r.Record == slo.SeriesTelemetry {
-				g.Rules[i].Expr = seen.ReplaceAllString(r.Expr, `http_requests_total{job="$1"}`)
+		var states, others []rules.Rule
+		for _, r := range g.Rules {
+			if r.Record == "slo:events:seen" {
+				job := r.Labels[slo.LabelSLO]
+				states = append(states, rules.Rule{Record: slo.SeriesTelemetry, Labels: r.Labels, Expr: fmt.Sprintf(
+					"2 * group(http_requests_total{job=%q}) or group(up{job=%q} == 1) or vector(0)", job, job)})
+			}
+			if r.Record != slo.SeriesTelemetry {
+				others = append(others, r)
 			}
 		}
-		slices.SortStableFunc(g.Rules, func(a, b rules.Rule) int { return stage(a) - stage(b) })
+		g.Rules = append(states, others...)
 		out = append(out, g)
 	}
 	return out
-}
-
-// stage is when a rule is evaluated among those of its group: first those that read nothing but raw series and each
-// other.
-func stage(r rules.Rule) int {
-	if r.Record == slo.SeriesTelemetry || r.Record == "slo:targets:up" {
-		return 0
-	}
-	return 1
 }
 
 // recorded returns the names that rules record, each once.
