@@ -105,7 +105,7 @@ func (b *bundle) missed(x *slo.SLO, plus, minus query, increment, repair string)
 }
 
 // uncounted is what the counters grew by since some time ago, less what was counted of that. It is empty if the SLO
-// was not counted before. A counter that was reset, or that a target which was there then has had since, counts from
+// was not counted in the hour before that. A counter that was reset, or that a target which was there then has had since, counts from
 // zero.
 func (b *bundle) uncounted(x *slo.SLO, plus, minus query, increment, repair string, reach time.Duration) string {
 	var parts []string
@@ -125,5 +125,5 @@ func (b *bundle) uncounted(x *slo.SLO, plus, minus query, increment, repair stri
 	add("-1 * ", "(sum_over_time("+one(increment, x)+span(reach)+now+"))")
 	add("-1 * ", "(sum_over_time("+one(repair, x)+span(reach)+"))")
 	return b.by("sum") + "(\n" + indent(union(parts), 2) + "\n)\n" +
-		fmt.Sprintf("and on () last_over_time(%s[%s]%s)", one(seriesEventsRollup, x), duration(rollupReach), then)
+		fmt.Sprintf("and on () last_over_time(%s[%s]%s)", one(seriesEventsRollup, x), duration(repairEvery), then)
 }

@@ -36,26 +36,28 @@ func newRuleset(set *slo.Set, texts string) (*ruleset, error) {
 		return nil, fmt.Errorf("generate rules: %w", err)
 	}
 	rs := &ruleset{set: set, digests: map[string]string{}, texts: texts}
-	constants := map[string][]rules.Rule{}
+	own := map[string][]rules.Rule{} // by SLO: its constants, and what counts its events
 	for _, g := range groups {
 		a, b := rs.step, g.Interval
 		for b != 0 {
 			a, b = b, a%b
 		}
 		rs.step, rs.offset = a, max(rs.offset, g.QueryOffset)
-		if name, ok := strings.CutPrefix(g.Name, "slo-"); ok {
-			h := sha256.New()
-			for _, r := range slices.Concat(constants[name], g.Rules) {
-				fmt.Fprintf(h, "%q %q\n", r.Record, r.Expr)
-			}
-			rs.digests[name] = hex.EncodeToString(h.Sum(nil)[:8])
-			continue
-		}
+		name, alone := strings.CutPrefix(g.Name, "slo-")
 		for _, r := range g.Rules {
-			if name := r.Labels[slo.LabelSLO]; strings.Contains(g.Name, "-constants") {
-				constants[name] = append(constants[name], r)
+			if alone {
+				own[name] = append(own[name], r)
+			} else if of := r.Labels[slo.LabelSLO]; of != "" && !strings.HasSuffix(r.Record, ":repair") {
+				own[of] = append(own[of], r)
 			}
 		}
+	}
+	for name, list := range own {
+		h := sha256.New()
+		for _, r := range list {
+			fmt.Fprintf(h, "%q %q\n", r.Record, r.Expr)
+		}
+		rs.digests[name] = hex.EncodeToString(h.Sum(nil)[:8])
 	}
 	if rs.step == 0 {
 		rs.step = time.Minute
