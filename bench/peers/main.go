@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		f.StringVar(&o.sloth, "sloth", "bin/sloth", "Sloth, to generate its rules with")
 		f.Uint64Var(&o.seed, "seed", 1, "of the month")
 		f.DurationVar(&o.length, "length", budgetWindow+2*time.Hour, "of the replay; below 720h the figures mean little")
-		f.IntVar(&o.rounds, "rounds", 7, "turns of each rule set")
+		f.IntVar(&o.rounds, "rounds", 10, "turns of each rule set")
 		return func(w io.Writer) error {
 			if most := int(lookAhead/turnLength) - 2; o.rounds < 1 || o.rounds > most {
 				return fmt.Errorf("%w: want 1 to %d rounds, have %d", program.ErrUsage, most, o.rounds)
