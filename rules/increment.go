@@ -15,12 +15,11 @@ type increments struct {
 	all          query  // what shows that there is telemetry; no parts: nothing can be said
 	events       string // events of the tick
 	bad          string // bad events of the tick, or
-	good         string // good events of the tick
+	good         string // good events of the tick; with neither, labelOutcome tells which of events are bad
 	fill         string // one element for each group that exists; for SLOs that are grouped
 	signed       bool   // bad = events - good may be negative
 	eventsPeriod bool   // a tick is one event
 	shows        bool   // events is there if and only if telemetry was there at this tick and before
-	marked       bool   // labelOutcome tells which of events are bad, and neither bad nor good is set
 }
 
 // sliIncrements returns the increments of x.
@@ -70,7 +69,7 @@ func (b *bundle) eventIncrements(x *slo.SLO, sli *slo.Events) (increments, error
 		return increments{}, err
 	}
 	if m, ok := narrowed(total, q, sli.Good != ""); ok && b.chained() {
-		out.events, out.marked = b.marked(x, counting{}, total, m), true
+		out.events = b.marked(x, counting{}, total, m)
 		return out, nil
 	}
 	*to = b.increment(x, counting{}, q)
