@@ -12,6 +12,9 @@ import (
 	"github.com/plimsoll-slo/plimsoll/slo"
 )
 
+// shop is the service of sliSpec.
+const shop = "apiVersion: plimsoll.dev/v1\nkind: Service\nmetadata: {name: shop}\nspec: {owner: {team: web}}\n"
+
 // sliSpec is the spec of an SLO of 99 % over 30 days; rest are its other fields, the SLI among them.
 func sliSpec(name, rest string) string {
 	return fmt.Sprintf(`---
@@ -114,7 +117,7 @@ func TestKinds(t *testing.T) {
 // A Prometheus of version 3 stores the boundary 2.0 where the client exposes 2, and others store 2.
 func TestWholeBoundaries(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "apiVersion: plimsoll.dev/v1\nkind: Service\nmetadata: {name: shop}\nspec: {owner: {team: web}}\n"+
+	w := newWorld(t, shop+
 		sliSpec("of-client", `sli: {latency: {histogram: web_seconds, threshold: 2s}}`)+
 		sliSpec("of-store", `sli: {latency: {histogram: old_seconds, threshold: 2s, boundary: "2.0"}}`), rules.Options{})
 	w.run(minutes(30, func(at time.Duration) []sample {
@@ -137,7 +140,7 @@ func TestWholeBoundaries(t *testing.T) {
 // Each group has budget and alerts of its own.
 func TestGroupsAreJudgedApart(t *testing.T) {
 	spec := sliSpec("tenants", "groupBy: [tenant]\nsli: {events: {bad: 'r_total{code=\"500\"}', total: r_total}}") +
-		"---\napiVersion: plimsoll.dev/v1\nkind: Service\nmetadata: {name: shop}\nspec: {owner: {team: web}}\n"
+		"---\n" + shop
 	w := newWorld(t, spec, rules.Options{})
 	w.run(minutes(120, func(at time.Duration) []sample {
 		r := func(tenant, code string, v float64) sample {

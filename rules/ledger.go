@@ -27,7 +27,7 @@ func (b *bundle) ledgerOf(x *slo.SLO) (ledger, error) {
 	if err != nil {
 		return out, err
 	}
-	if x.NoData.TreatAs != "" && x.NoData.TreatAs != "unknown" && len(b.groupBy) > 0 {
+	if x.NoData.Counts() && len(b.groupBy) > 0 {
 		return out, fmt.Errorf("missing telemetry of a grouped SLO cannot be treated as %s: which groups are missing is not known", x.NoData.TreatAs)
 	}
 	labels := b.seriesLabels(x)
@@ -63,7 +63,7 @@ func (b *bundle) ledgerOf(x *slo.SLO) (ledger, error) {
 
 // plain tells whether nothing but the SLI decides what x counts.
 func (b *bundle) plain(x *slo.SLO) bool {
-	return b.adjusted[x.Name] == nil && !x.Budgeting.Sliced() && (x.NoData.TreatAs == "" || x.NoData.TreatAs == "unknown")
+	return b.adjusted[x.Name] == nil && !x.Budgeting.Sliced() && !x.NoData.Counts()
 }
 
 // incrementRules record the increments of x and what is done to them: maintenance and time slices.

@@ -13,7 +13,7 @@ import (
 
 // Series that only the rules themselves read, besides those of package slo.
 const (
-	seriesGoodIncrement = "slo:good:inc"         // good events of one tick, for SLIs that count those apart in time
+	seriesGoodIncrement = "slo:good:inc"         // good events of one tick, where they are not told from what was seen
 	seriesEventsSeen    = "slo:events:seen"      // events of one tick by labelOutcome, absent without telemetry
 	seriesPageHeld      = "slo:page:held"        // 1 while what would page is a ticket, because no second signal agrees
 	seriesRawEvents     = "slo:slice_events:inc" // events of one tick, for budgets of time slices

@@ -109,7 +109,7 @@ func (w *writer) rehearsal(b *bundle, x *slo.SLO, r rehearsal) {
 	w.line(2, "promql_expr_test:")
 	w.expect(pagesOf(x), calmMinutes*time.Minute/2)
 	w.expect(pagesOf(x), calmMinutes*time.Minute)
-	counted := x.NoData.TreatAs == "" || x.NoData.TreatAs == "unknown" // else the first evaluation sees nothing and counts
+	counted := !x.NoData.Counts() // else the first evaluation sees nothing and counts
 	if counted {
 		w.expect("min("+one(slo.SeriesBudgetRemaining, x)+")", calmMinutes*time.Minute, r.left)
 	}

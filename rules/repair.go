@@ -105,8 +105,8 @@ func (b *bundle) missed(x *slo.SLO, plus, minus query, increment, repair string)
 }
 
 // uncounted is what the counters grew by since some time ago, less what was counted of that. It is empty if the SLO
-// was not counted in the hour before that. A counter that was reset, or that a target which was there then has had since, counts from
-// zero.
+// was not counted in the hour before that. A counter that was reset, or that a target which was there then has had since,
+// counts from zero.
 func (b *bundle) uncounted(x *slo.SLO, plus, minus query, increment, repair string, reach time.Duration) string {
 	var parts []string
 	add := func(sign, sum string) {

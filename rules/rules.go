@@ -8,6 +8,7 @@
 // plain SLOs in a group, any other in a group of its own. The second serves about 50 SLOs with one query each: it sums
 // increments over windows, which weighs by traffic, and derives burn rates, the budget left, and the alerts. The constants
 // of the SLOs are recorded more rarely.
+//
 // Windows above three hours read rollups of four minutes of increments; a missed rollup is caught up by the next. What no
 // evaluation counted, because it was missed or the server was down, is found hourly from the counters themselves and
 // joins the rollups: a repair.
@@ -152,6 +153,25 @@ func (b *bundle) groups() ([]Group, error) {
 
 // rulesAGroup is how many rules of many SLOs stand in one group: as many as Mimir takes if nobody told it otherwise.
 const rulesAGroup = 20
+
+// KindOfGroup returns what the group of a name does: "slo" counts the events of the SLO in its name, "events" those of
+// several; "fast", "slow", "repair" and "constants" serve many SLOs. It is empty for a name that Generate gives to no group.
+func KindOfGroup(name string) string {
+	if strings.HasPrefix(name, "slo-") {
+		return "slo"
+	}
+	for _, kind := range []string{"fast", "slow"} {
+		if strings.HasSuffix(name, "-"+kind) {
+			return kind
+		}
+	}
+	for _, kind := range []string{"events", "repair", "constants"} { // see numbered
+		if strings.HasSuffix(strings.TrimRight(name, "-0123456789"), "-"+kind) {
+			return kind
+		}
+	}
+	return ""
+}
 
 // numbered returns the name of the group n, from 0 on, of several.
 func numbered(name string, n int) string {

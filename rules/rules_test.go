@@ -239,6 +239,32 @@ func TestShardsAreStable(t *testing.T) {
 	}
 }
 
+// The kind of a group can be told from its name.
+func TestKindOfGroup(t *testing.T) {
+	groups, err := rules.Generate(kinds(t), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	for _, g := range append(groups, rules.Group{Name: "default-30d-rare-events-3e921c-1-repair-2"}, rules.Group{Name: "slo-rare-events"}) {
+		kind := rules.KindOfGroup(g.Name)
+		if !strings.HasPrefix(g.Name, kind+"-") && !strings.HasSuffix(strings.TrimRight(g.Name, "-2345"), "-"+kind) {
+			t.Errorf("group %s is of kind %q", g.Name, kind)
+		}
+		found[kind]++
+	}
+	for _, kind := range []string{"slo", "events", "fast", "slow", "repair", "constants"} {
+		if found[kind] == 0 {
+			t.Errorf("no group is of kind %s: %v", kind, found)
+		}
+	}
+	for _, name := range []string{"", "fast", "mine", "x-fast-2", "slow-x", "events", "breakfast"} {
+		if kind := rules.KindOfGroup(name); kind != "" {
+			t.Errorf("group %q is of kind %q, want none", name, kind)
+		}
+	}
+}
+
 // What cannot be made right is refused, by the name of the SLO.
 func TestRefusals(t *testing.T) {
 	refuse := func(want string, change func(*slo.Set), o rules.Options) {

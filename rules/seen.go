@@ -60,14 +60,15 @@ func (b *bundle) sharedGroups(plain []ledger) []Group {
 	if len(plain) == 0 {
 		return nil
 	}
+	const most = rulesAGroup - sharedRulesAGroup
 	var shards [][]ledger
-	for n := 1; shards == nil; n++ {
+	for n := (rulesOf(plain) + most - 1) / most; shards == nil; n++ {
 		shards = make([][]ledger, n)
 		for _, l := range plain {
 			i := shardOf("events", l.Name, n)
 			shards[i] = append(shards[i], l)
 		}
-		tooMany := func(shard []ledger) bool { return len(shard) > 1 && rulesOf(shard) > rulesAGroup-sharedRulesAGroup }
+		tooMany := func(shard []ledger) bool { return len(shard) > 1 && rulesOf(shard) > most }
 		if slices.ContainsFunc(shards, tooMany) {
 			shards = nil
 		}

@@ -70,6 +70,9 @@ type NoData struct {
 	Notify  string   `json:"notify"` // page, ticket or none
 }
 
+// Counts reports whether the time without telemetry counts, as good or as bad.
+func (n NoData) Counts() bool { return n.TreatAs != "" && n.TreatAs != "unknown" }
+
 // Alerting says how burning is told.
 type Alerting struct {
 	Profile     string            `json:"profile"`

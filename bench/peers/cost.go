@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/plimsoll-slo/plimsoll/bench/program"
 	"github.com/plimsoll-slo/plimsoll/internal/engine"
+	"github.com/plimsoll-slo/plimsoll/rules"
 )
 
 // set is the rules of one program, ready to be evaluated.
@@ -157,13 +157,7 @@ func (s *set) parts() []part {
 	}
 	var out []part
 	for _, x := range stats {
-		kind := "slo" // the groups of Plimsoll: one for each SLO, and those that all share
-		for _, shared := range []string{"constants", "events", "fast", "slow", "repair"} {
-			if strings.HasSuffix(strings.TrimRight(x.Group, "-0123456789"), "-"+shared) {
-				kind = shared
-			}
-		}
-		name := kind + "." + x.Rule
+		name := rules.KindOfGroup(x.Group) + "." + x.Rule
 		i := slices.IndexFunc(out, func(p part) bool { return p.name == name })
 		if i < 0 {
 			i, out = len(out), append(out, part{name: name})

@@ -153,10 +153,7 @@ func writeList(b *strings.Builder, indent string, list []any) {
 
 // foreign returns why g is not ours, or "".
 func (g group) foreign() string {
-	name := g.name()
-	end := strings.TrimRight(name, "-0123456789") // some are numbered
-	end = end[strings.LastIndex(end, "-")+1:]
-	if !strings.HasPrefix(name, "slo-") && !slices.Contains([]string{"fast", "slow", "events", "repair", "constants"}, end) || quote(name) != name {
+	if name := g.name(); rules.KindOfGroup(name) == "" || quote(name) != name {
 		return "its name is none that plimsoll gives"
 	}
 	list, _ := g["rules"].([]any)

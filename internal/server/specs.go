@@ -43,12 +43,12 @@ func newRuleset(set *slo.Set, texts string) (*ruleset, error) {
 			a, b = b, a%b
 		}
 		rs.step, rs.offset = a, max(rs.offset, g.QueryOffset)
-		name, alone := strings.CutPrefix(g.Name, "slo-")
+		if rules.KindOfGroup(g.Name) == "repair" {
+			continue
+		}
 		for _, r := range g.Rules {
-			if alone {
+			if name := r.Labels[slo.LabelSLO]; name != "" {
 				own[name] = append(own[name], r)
-			} else if of := r.Labels[slo.LabelSLO]; of != "" && !strings.HasSuffix(r.Record, ":repair") {
-				own[of] = append(own[of], r)
 			}
 		}
 	}
